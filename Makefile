@@ -1,0 +1,42 @@
+# make demo       install if needed, run the captioning comparison, print where the report is
+# make test       install if needed, lint, test
+# make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
+
+PYTHON ?= python3
+VENV := .venv
+BENCH := $(VENV)/bin/bench
+# Installed once; again only when pyproject.toml has changed.
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint format typecheck reproduce install clean
+
+demo: install
+	$(BENCH) run --task captioning --model both
+
+test: lint
+	$(VENV)/bin/pytest
+
+lint: install
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: install
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+reproduce: install
+	rm -rf runs/reproduce
+	$(BENCH) run --task captioning --model both --preset smoke --out runs/reproduce
+	$(BENCH) reproduce runs/reproduce
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --progress-bar off --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""bimodal: is it worth giving a text model eyes and ears?"""

@@ -1,0 +1,122 @@
+"""Examples to tensors: `Collator` encodes text once, reads pictures, and leaves out what a contestant may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bimodal.errors import DataError
+from bimodal.pictures import PictureReader, normalise
+from bimodal.schema import Modality, ModelConfig
+from bimodal.tokenizer import Tokenizer
+from bimodal.types import Batch, Example
+
+NO_LOSS = -100
+"""Target of a position without a loss (torch's default ignore_index)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An example as token ids: `begin, prompt..., target..., end`."""
+
+    example: Example
+    tokens: tuple[int, ...]
+    prompt_length: int
+    """Tokens before the target, the beginning-of-text token included."""
+
+    @property
+    def target_length(self) -> int:
+        """Tokens with a loss: the target and the end-of-text token."""
+        return len(self.tokens) - self.prompt_length
+
+
+@dataclass(frozen=True, slots=True)
+class Collator:
+    """Makes the batches of one contestant."""
+
+    tokenizer: Tokenizer
+    prompt: Callable[[Example], str]
+    max_positions: int
+    pictures: PictureReader | None
+    """None for a contestant that sees no pictures."""
+
+    @staticmethod
+    def create(
+        tokenizer: Tokenizer,
+        prompt: Callable[[Example], str],
+        config: ModelConfig,
+        modalities: Sequence[Modality],
+    ) -> Collator:
+        """A collator that gives a contestant the text and the given modalities, and nothing else."""
+        reader = PictureReader(config.image.image_size) if "image" in modalities else None
+        return Collator(tokenizer, prompt, config.max_positions, reader)
+
+    def encode(self, example: Example) -> Encoded:
+        """Token ids of an example.
+
+        Raises:
+            DataError: the text is longer than the model's positions; nothing is cut silently.
+        """
+        prompt = (self.tokenizer.begin, *self.tokenizer.encode(self.prompt(example)))
+        tokens = (*prompt, *self.tokenizer.encode(example.target), self.tokenizer.end)
+        if len(tokens) > self.max_positions + 1:
+            raise DataError(
+                f"Example {example.id!r} has {len(tokens)} tokens; the model reads at most {self.max_positions + 1}. "
+                f"Shorten it, or pass --set model.max_positions={len(tokens)}."
+            )
+        return Encoded(example, tokens, len(prompt))
+
+    def training_batch(self, rows: Sequence[Encoded]) -> Batch:
+        """Prompt and target as input, the target and the end of text as what is to be predicted."""
+        lengths = torch.tensor([len(row.tokens) - 1 for row in rows])
+        tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
+        targets = torch.full_like(tokens, NO_LOSS)
+        for index, row in enumerate(rows):
+            ids = torch.tensor(row.tokens)
+            tokens[index, : len(ids) - 1] = ids[:-1]
+            targets[index, row.prompt_length - 1 : len(ids) - 1] = ids[row.prompt_length :]
+        return self._with_pictures(rows, tokens, targets, lengths)
+
+    def prompt_batch(self, rows: Sequence[Encoded]) -> Batch:
+        """The prompts alone, to generate from."""
+        lengths = torch.tensor([row.prompt_length for row in rows])
+        tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
+        for index, row in enumerate(rows):
+            tokens[index, : row.prompt_length] = torch.tensor(row.tokens[: row.prompt_length])
+        return self._with_pictures(rows, tokens, torch.full_like(tokens, NO_LOSS), lengths)
+
+    def _with_pictures(
+        self, rows: Sequence[Encoded], tokens: Tensor, targets: Tensor, lengths: Tensor
+    ) -> Batch:
+        if self.pictures is None:
+            return Batch(tokens, targets, lengths)
+        size = self.pictures.size
+        absent = torch.zeros(3, size, size, dtype=torch.uint8)
+        paths = [row.example.image for row in rows]
+        image = torch.stack([absent if path is None else self.pictures(path) for path in paths])
+        mask = torch.tensor([path is not None for path in paths])
+        return Batch(
+            tokens, targets, lengths, image=normalise(image), image_mask=None if mask.all() else mask
+        )
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with every tensor on the device (the same object where it is there already)."""
+    if batch.tokens.device == device:
+        return batch
+
+    def move(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor.to(device, non_blocking=True)
+
+    return Batch(
+        batch.tokens.to(device),
+        batch.targets.to(device),
+        batch.lengths.to(device),
+        move(batch.image),
+        move(batch.image_mask),
+        move(batch.audio),
+        move(batch.audio_mask),
+    )

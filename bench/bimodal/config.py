@@ -1,0 +1,160 @@
+"""From a command line to cells: `plan()` turns a request into one `RunConfig` per contestant and seed. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bimodal import registry
+from bimodal.errors import UsageError, unknown_name
+from bimodal.schema import RunConfig
+
+KERNELS = ("auto", "native", "cuda", "sdpa", "reference")
+MODEL_SETS = {"both": ("gpt", "multimodal")}
+"""Names for several contestants at once, in the order they run."""
+_OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "schema_version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for, as typed."""
+
+    task: str
+    model: str = "both"
+    dataset: str | None = None
+    preset: str = "small"
+    seed: int = 0
+    seeds: int = 1
+    device: str = "auto"
+    kernel: str = "auto"
+    settings: Sequence[str] = ()
+    """`key=value` pairs; the key is a path into RunConfig, the value TOML (or plain text)."""
+
+
+def plan(request: Request) -> tuple[RunConfig, ...]:
+    """The cells of a request: for every seed, every contestant, all else equal.
+
+    Raises:
+        UsageError: an unknown task, model, data set, preset, kernel or setting, or a value that does not fit.
+    """
+    task = registry.load_task(request.task)
+    dataset = request.dataset or task.default_dataset
+    source = registry.load_source(dataset)
+    if request.task not in source.tasks:
+        raise UsageError(
+            f"Data set {dataset!r} does not serve the task {request.task!r}; it serves: {', '.join(source.tasks)}."
+        )
+    if request.kernel not in KERNELS:
+        raise unknown_name("kernel", request.kernel, KERNELS)
+    if request.seeds < 1:
+        raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
+
+    settings = load_preset(request.preset)
+    for setting in request.settings:
+        _apply(settings, setting)
+    settings.setdefault("data", {})["name"] = dataset
+    settings["data"].setdefault("variant", source.variants[0])
+    if settings["data"]["variant"] not in source.variants:
+        raise unknown_name(f"variant of {dataset}", str(settings["data"]["variant"]), source.variants)
+    preset = Path(request.preset).stem
+    common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
+    return tuple(
+        _validated(
+            {**settings, **common, "seed": seed, "model": {**settings.get("model", {}), "name": model}}
+        )
+        for seed in range(request.seed, request.seed + request.seeds)
+        for model in _contestants(request.model)
+    )
+
+
+def presets() -> dict[str, str]:
+    """Names of the built-in presets with the comment on their first line."""
+    folder = resources.files("bimodal") / "presets"
+    found = {Path(file.name).stem: file for file in folder.iterdir() if file.name.endswith(".toml")}
+    first_lines = {name: file.read_text(encoding="utf-8").partition("\n")[0] for name, file in found.items()}
+    return {name: first_lines[name].lstrip("# ") for name in sorted(found)}
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """The settings of a built-in preset, or of the TOML file of that path.
+
+    Raises:
+        UsageError: no such preset or file, or not TOML.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"Preset file {name} does not exist.")
+        text = path.read_text(encoding="utf-8")
+    elif name in presets():
+        text = (resources.files("bimodal") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise unknown_name("preset", name, presets())
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"Preset {name} is not valid TOML: {error}.") from error
+
+
+def _contestants(model: str) -> tuple[str, ...]:
+    """`both` and comma-separated names as contestants; every name must exist, once."""
+    names = MODEL_SETS.get(model) or tuple(part.strip() for part in model.split(",") if part.strip())
+    known = registry.summaries("model")
+    for name in names:
+        if name not in known:
+            raise unknown_name("model", name, [*known, *MODEL_SETS])
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"--model needs each contestant once, got {model!r}.")
+    return names
+
+
+def _apply(settings: dict[str, Any], setting: str) -> None:
+    """Write one `key=value` into the nested settings, after checking that the key exists."""
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UsageError(f"--set takes key=value, got {setting!r}; for example --set train.epochs=5.")
+    known = setting_keys()
+    if key not in known:
+        raise unknown_name("setting", key, known)
+    *path, last = key.split(".")
+    for part in path:
+        settings = settings.setdefault(part, {})
+    settings[last] = _parse_value(text.strip())
+
+
+def setting_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> tuple[str, ...]:
+    """Every key that `--set` takes: the leaves of RunConfig that have no flag of their own."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = [t for t in (field.annotation, *get_args(field.annotation)) if isinstance(t, type)]
+        nested = next((t for t in inner if issubclass(t, BaseModel)), None)
+        keys += setting_keys(nested, f"{prefix}{name}.") if nested else [f"{prefix}{name}"]
+    return tuple(key for key in keys if key not in _OWN_FLAGS)
+
+
+def _parse_value(text: str) -> Any:
+    """A TOML value; `null` and `none` are None, and what is not TOML is plain text (a path, a name)."""
+    if text.lower() in {"null", "none"}:
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _validated(settings: dict[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, got {problem['input']!r}"
+            for problem in error.errors()
+        ]
+        raise UsageError("These settings do not fit: " + "; ".join(problems) + ".") from error

@@ -1,0 +1,91 @@
+"""From the files of a run to comparison.json and report.html. `bench report` re-enters here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bimodal import store
+from bimodal.datasets import load_dataset
+from bimodal.errors import DataError
+from bimodal.schema import CellResult, Comparison, Manifest, PredictionRow
+from bimodal.types import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it lies on disk."""
+
+    directory: store.RunDirectory
+    manifest: Manifest
+    results: tuple[CellResult, ...]
+    """The cells that have a result, in the manifest's order."""
+
+
+def load_run(path: Path) -> Run:
+    """Read a run's manifest and results.
+
+    Raises:
+        UsageError: the folder holds no run, or one of another schema version.
+    """
+    directory = store.RunDirectory(path)
+    manifest = store.read_record(directory.manifest, Manifest)
+    files = [directory.cell(config).result for config in manifest.cells]
+    results = tuple(store.read_record(file, CellResult) for file in files if file.exists())
+    return Run(directory, manifest, results)
+
+
+def predictions_of(run: Run) -> dict[str, tuple[PredictionRow, ...]]:
+    """Predictions of every complete cell, by cell name."""
+    return {
+        result.config.cell: _rows(run.directory.cell(result.config).predictions)
+        for result in run.results
+        if result.status == "ok"
+    }
+
+
+def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comparison:
+    """Compare the contestants and write comparison.json and the report.
+
+    Args:
+        run: a run with at least one result.
+        progress: told about a data set that has to be prepared again for its pictures.
+        report: where the report goes; None is the run's own report.html.
+    """
+    from bimodal_reports import compare, render
+
+    probes: dict[tuple[str, str], tuple[PredictionRow, ...]] = {}
+    curves: dict[str, list[dict[str, Any]]] = {}
+    for result in run.results:
+        cell = run.directory.cell(result.config)
+        if cell.train_log.exists():
+            curves[result.config.cell] = store.JsonlLog(cell.train_log).rows()
+        for name in result.probes:
+            probes[result.config.cell, name] = _rows(cell.probe_predictions(name))
+    comparison = compare(run.manifest, run.results, predictions_of(run), probes)
+    store.write_json(run.directory.comparison, comparison)
+    html = render(run.manifest, run.results, comparison, _pictures(run, comparison, progress), curves=curves)
+    store.write_text(report or run.directory.report, html)
+    return comparison
+
+
+def _rows(path: Path) -> tuple[PredictionRow, ...]:
+    return store.read_jsonl(path, PredictionRow)
+
+
+def _pictures(run: Run, comparison: Comparison, progress: Progress) -> dict[str, bytes]:
+    """The pictures of the samples that are shown, by example id; none where the data is no longer the same."""
+    wanted = {sample.id for task in comparison.tasks for sample in task.samples}
+    pictures: dict[str, bytes] = {}
+    for record in run.manifest.datasets:
+        try:
+            dataset = load_dataset(record.name, record.variant, progress)
+        except DataError:
+            continue  # the report is still true without pictures, and says that they are missing
+        if dataset.record.fingerprint != record.fingerprint:
+            continue
+        for example in dataset.examples("test"):
+            if example.id in wanted and example.image is not None:
+                pictures[example.id] = example.image.read_bytes()
+    return pictures

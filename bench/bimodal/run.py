@@ -1,0 +1,239 @@
+"""`run_cell()`: one contestant, trained, tested and measured. Runs in a process of its own (see `isolate`)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+from bimodal import environment, measure, registry, store, tokenizer
+from bimodal.collate import Collator, Encoded
+from bimodal.datasets import load_dataset
+from bimodal.measure import PeakResidentSet, latency, resident_bytes
+from bimodal.predict import predict
+from bimodal.probes import deranged
+from bimodal.schema import (
+    CellResult,
+    Cost,
+    InputsSeen,
+    KernelUsed,
+    Modality,
+    PeakMemory,
+    PredictionRow,
+    Probe,
+    RunConfig,
+    Split,
+)
+from bimodal.train import finetune
+from bimodal.types import Contestant, Dataset, Example, Prediction, Progress, Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_PROBE_SEED = 0
+"""The derangement is the same for every seed and contestant, so that probes are comparable."""
+
+
+def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) -> CellResult:
+    """Train, test, probe and measure one contestant; writes everything but result.json, which it returns.
+
+    Raises:
+        UserError: what a user can put right (data, checkpoint, device, disk).
+    """
+    import torch
+
+    from bimodal_kernels import choose_backend
+
+    started = time.perf_counter()
+    threads = environment.pin_threads(config.threads)
+    determinism = environment.make_deterministic()
+    device = environment.resolve_device(config.device)
+
+    task = registry.load_task(config.task)
+    dataset = load_dataset(config.data.name, config.data.variant, progress)
+    splits = select(dataset, config)
+    spec = registry.load_model(config.model.name)
+    seen: tuple[Modality, ...] = tuple(m for m in dataset.record.modalities if m in spec.modalities)
+    words = _tokenizer(config, task, splits["train"])
+    words.save(files.tokenizer)
+
+    environment.seed_everything(config.seed)
+    baseline = resident_bytes()
+    head_dim = config.model.embed_dim // config.model.num_heads
+    kernel = choose_backend(config.kernel, device=device, dtype=torch.float32, head_dim=head_dim)
+    built = spec.build(config.model, vocab_size=words.vocab_size, kernel=kernel.name, modalities=seen)
+    module = built.to(device)
+    model = cast(Contestant, module)
+
+    collator = Collator.create(words, task.prompt, model.config, seen)
+    encoded = {split: [collator.encode(example) for example in splits[split]] for split in splits}
+    train_memory = PeakResidentSet()
+    summary, train_cost = finetune(
+        model,
+        collator,
+        encoded["train"],
+        encoded["validation"],
+        config.train,
+        seed=config.seed,
+        device=device,
+        files=files,
+        progress=progress,
+    )
+    rss_train = train_memory.above(baseline)
+
+    generate_memory = PeakResidentSet()
+    predictions = predict(
+        model, collator, encoded["test"], config.decode, seed=config.seed, device=device, progress=progress
+    )
+    rss_generate = generate_memory.above(baseline)
+    rows = prediction_rows(task, splits["test"], predictions)
+    store.write_jsonl(files.predictions, rows)
+
+    probes: dict[str, Probe] = {}
+    if seen and len(splits["test"]) > 1:
+        probes["deranged"] = _deranged_probe(
+            config, task, splits["test"], model, collator, files, device, progress
+        )
+
+    timings, throughput = measure.time_requests(
+        model, collator, encoded["test"], config.measure, config.decode, device=device, progress=progress
+    )
+    store.write_json(files.timings, asdict(timings))
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    cost = Cost(
+        parameters=parameters,
+        encode_ms=latency(timings.encode_ms, timings) if seen else None,
+        prefill_ms=latency(timings.prefill_ms, timings),
+        decode_ms_per_token=(
+            latency(timings.decode_ms_per_token, timings) if timings.decode_ms_per_token else None
+        ),
+        end_to_end_ms=latency(timings.end_to_end_ms, timings),
+        throughput=throughput,
+        peak_memory=_peak_memory(module, device, rss_train, rss_generate),
+        energy_j="unavailable",
+        train=train_cost,
+    )
+    return CellResult(
+        status="ok",
+        config=config,
+        kernel_used=KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason),
+        inputs_seen=InputsSeen(
+            modalities=seen,
+            train_examples=len(splits["train"]),
+            validation_examples=len(splits["validation"]),
+            test_examples=len(splits["test"]),
+            text_sha256=_text_sha256(task, splits),
+        ),
+        metrics=task.score(predictions, splits["test"]),
+        probes=probes,
+        cost=cost,
+        train=summary,
+        predictions_path=files.predictions.name,
+        predictions_sha256=hashlib.sha256(files.predictions.read_bytes()).hexdigest(),
+        environment={
+            "code": environment.provenance()["code"],
+            "device": str(device),
+            "threads": threads,
+            "determinism": determinism,
+        },
+        wall_s=time.perf_counter() - started,
+    )
+
+
+def select(dataset: Dataset, config: RunConfig) -> dict[Split, tuple[Example, ...]]:
+    """The examples of each split, cut to the limits of the configuration by a fixed sample (order kept)."""
+    limits: dict[Split, int | None] = {
+        "train": config.data.train_limit,
+        "validation": config.data.validation_limit,
+        "test": config.data.test_limit,
+    }
+    chosen: dict[Split, tuple[Example, ...]] = {}
+    for split, limit in limits.items():
+        examples = dataset.examples(split)
+        if limit is not None and limit < len(examples):
+            # Independent of the run's seed: seeds vary the training, not the data.
+            keep = sorted(
+                random.Random(f"{dataset.record.fingerprint}/{split}").sample(range(len(examples)), limit)
+            )
+            examples = tuple(examples[index] for index in keep)
+        chosen[split] = examples
+    return chosen
+
+
+def prediction_rows(
+    task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> list[PredictionRow]:
+    """Predictions as they are written to predictions.jsonl."""
+    return [
+        PredictionRow(
+            id=example.id,
+            text=task.prompt(example),
+            target=example.target,
+            prediction=prediction.text,
+            target_bits=prediction.target_bits,
+            target_bytes=len(example.target.encode()),
+        )
+        for example, prediction in zip(examples, predictions, strict=True)
+    ]
+
+
+def _tokenizer(config: RunConfig, task: Task, train: Sequence[Example]) -> tokenizer.Tokenizer:
+    source = config.tokenizer.source
+    if source == "train" and config.model.init is not None:
+        source = config.model.init  # pretrained weights only make sense with the tokens they were trained on
+    if source != "train":
+        return tokenizer.load_tokenizer(source)
+    texts = [text for example in train for text in (task.prompt(example), example.target) if text]
+    return tokenizer.train_tokenizer(texts, config.tokenizer.vocab_size)
+
+
+def _deranged_probe(
+    config: RunConfig,
+    task: Task,
+    examples: Sequence[Example],
+    model: Contestant,
+    collator: Collator,
+    files: store.CellDirectory,
+    device: torch.device,
+    progress: Progress,
+) -> Probe:
+    changed = deranged(examples, seed=_PROBE_SEED)
+    encoded: list[Encoded] = [collator.encode(example) for example in changed]
+    predictions = predict(
+        model,
+        collator,
+        encoded,
+        config.decode,
+        seed=config.seed,
+        device=device,
+        progress=progress,
+        what="probe: deranged",
+    )
+    path = files.probe_predictions("deranged")
+    store.write_jsonl(path, prediction_rows(task, changed, predictions))
+    return Probe(metrics=task.score(predictions, changed), predictions_path=path.name)
+
+
+def _text_sha256(task: Task, splits: dict[Split, tuple[Example, ...]]) -> str:
+    digest = hashlib.sha256()
+    for split in sorted(splits):
+        for example in splits[split]:
+            digest.update(f"{split}\0{task.prompt(example)}\0{example.target}\0".encode())
+    return digest.hexdigest()
+
+
+def _peak_memory(module: nn.Module, device: torch.device, rss_train: Any, rss_generate: Any) -> PeakMemory:
+    import torch
+
+    cuda = device.type == "cuda"
+    return PeakMemory(
+        parameters_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
+        rss_train_bytes=rss_train,
+        rss_generate_bytes=rss_generate,
+        cuda_allocated_bytes=torch.cuda.max_memory_allocated(device) if cuda else "unavailable",
+        cuda_reserved_bytes=torch.cuda.max_memory_reserved(device) if cuda else "unavailable",
+    )

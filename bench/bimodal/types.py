@@ -1,0 +1,192 @@
+"""In-memory types that cross a package border. What is written to disk is in `schema.py`.
+
+Shape legend: batch, position (token), channel, height, width, mel, frame, layer, head, key, head_dim.
+Torch appears in annotations only, so that the command line can import this module cheaply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from bimodal.schema import DatasetRecord, Metric, Modality, ModelConfig, Split, TaskRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing to learn from or be tested on."""
+
+    id: str
+    text: str
+    """What every contestant may read (may be empty, as in captioning)."""
+    target: str
+    """What is to be produced."""
+    image: Path | None = None
+    audio: Path | None = None
+    language: str = "en"
+    tags: tuple[str, ...] | None = None
+    """BIO tags of the whitespace-separated tokens of `text` (tagging tasks only)."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Examples with fixed splits and the record of where they come from."""
+
+    record: DatasetRecord
+    splits: Mapping[Split, tuple[Example, ...]]
+
+    def examples(self, split: Split) -> tuple[Example, ...]:
+        """The examples of a split, in a fixed order."""
+        return self.splits[split]
+
+
+Progress = Callable[[str, int, int], None]
+"""`progress(what, done, total)`, called now and then by long work."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSource:
+    """Where a data set comes from. A module `bimodal_tasks.datasets.<name>` exposes one as `SOURCE`."""
+
+    name: str
+    summary: str
+    tasks: tuple[str, ...]
+    variants: tuple[str, ...]
+    """Split variants; the first is the default."""
+    load: Callable[[str, Path, Progress], Dataset]
+    """`load(variant, cache_dir, progress)`: build (or read from the cache) and verify; raises DataError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A contestant's answer to one example."""
+
+    id: str
+    text: str
+    target_bits: float | None = None
+    """Negative log2-likelihood of the target under teacher forcing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done and how it is judged. A module `bimodal_tasks.<name>` exposes one as `TASK`."""
+
+    name: str
+    version: str
+    summary: str
+    kind: Literal["generate"]
+    default_dataset: str
+    primary_metric: str
+    margin: float
+    """Smallest difference of the primary metric worth paying for, declared before anything runs."""
+    prompt: Callable[[Example], str]
+    """Text that every contestant reads before it writes; may be empty."""
+    score: Callable[[Sequence[Prediction], Sequence[Example]], dict[str, Metric]]
+    """Metrics by name; predictions and examples are in the same order."""
+
+    @property
+    def record(self) -> TaskRecord:
+        """The part of the task that is declared in the manifest."""
+        return TaskRecord(
+            name=self.name, version=self.version, primary_metric=self.primary_metric, margin=self.margin
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples as tensors. What a contestant may not see is None."""
+
+    tokens: Tensor
+    """[batch, position] int64, right-padded: beginning-of-text, prompt, target."""
+    targets: Tensor
+    """[batch, position] int64: the token that follows each position, or -100 where there is no loss."""
+    lengths: Tensor
+    """[batch] int64: tokens per row without padding."""
+    image: Tensor | None = None
+    """[batch, channel, height, width] float32 in [-1, 1]."""
+    image_mask: Tensor | None = None
+    """[batch] bool: the row has a picture; None: all have. A row without one contributes no image tokens."""
+    audio: Tensor | None = None
+    """[batch, mel, frame] float32 log-mel."""
+    audio_mask: Tensor | None = None
+    """[batch, frame] bool: the frame is sound, not padding."""
+
+
+@runtime_checkable
+class Cache(Protocol):
+    """Keys and values of the tokens read so far; passed in and out explicitly."""
+
+    def select(self, rows: Tensor) -> Cache:
+        """The cache of the given rows [batch'] int64, in that order (beam search, finished rows)."""
+        ...
+
+
+@runtime_checkable
+class Context(Protocol):
+    """What the encoders saw, as cross-attention keys and values, computed once per example."""
+
+    def select(self, rows: Tensor) -> Context:
+        """The context of the given rows [batch'] int64, in that order."""
+        ...
+
+
+class Contestant(Protocol):
+    """What the harness needs of a model; an `nn.Module` that `ModelSpec.build` returns.
+
+    The text-only contestant's `encode` returns None and its `context` arguments must be None.
+    """
+
+    config: ModelConfig
+    vocab_size: int
+
+    def encode(self, batch: Batch) -> Context | None:
+        """Encode image and audio and project them to cross-attention keys and values."""
+        ...
+
+    def hidden(self, tokens: Tensor, *, context: Context | None = None) -> Tensor:
+        """Causal decoder states [batch, position, embed_dim] of right-padded tokens [batch, position]."""
+        ...
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Language-model logits [..., vocab_size] of states [..., embed_dim]."""
+        ...
+
+    def prefill(
+        self, tokens: Tensor, lengths: Tensor, *, max_length: int, context: Context | None = None
+    ) -> tuple[Tensor, Cache]:
+        """Read right-padded prompts; logits [batch, vocab_size] after each row's last token, and the cache.
+
+        `max_length` is the number of positions the cache has room for (prompt and continuation).
+        """
+        ...
+
+    def decode(self, token: Tensor, cache: Cache, *, context: Context | None = None) -> tuple[Tensor, Cache]:
+        """Read one more token [batch] per row; logits [batch, vocab_size] and the cache, one longer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A contestant. A module `bimodal_models.<name>` exposes one as `MODEL`."""
+
+    name: str
+    summary: str
+    modalities: tuple[Modality, ...]
+    """What it can use beyond text."""
+    paper: str
+    build: Callable[..., nn.Module]
+    """`build(config: ModelConfig, *, vocab_size: int, kernel: str, modalities: tuple[Modality, ...])`.
+
+    `modalities` are those the data has; a model builds encoders only for what it can use *and* the data has.
+    Weights come from torch's global generator (or from `config.init`); decoder weights are drawn first, so that two
+    contestants built after the same `torch.manual_seed` start from the same decoder.
+    """
+
+
+JSON = dict[str, Any]

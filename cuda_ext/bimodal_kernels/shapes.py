@@ -1,0 +1,45 @@
+"""Checks of what `attention` is given, so that every backend may rely on it."""
+
+import torch
+from torch import Tensor
+
+
+def check_inputs(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None) -> None:
+    """Raise unless the inputs fit together.
+
+    query [batch, heads, query, head_dim], key and value [batch, kv_heads, key, head_dim], mask [batch, key]
+    bool; kv_heads divides heads.
+
+    Raises:
+        ValueError: with the shapes and what would be allowed.
+    """
+    got = f"got query {_shape(query)}, key {_shape(key)}, value {_shape(value)}"
+    if not query.dim() == key.dim() == value.dim() == 4:
+        raise ValueError(f"Attention wants query, key and value as [batch, heads, position, head_dim]; {got}.")
+    if key.shape != value.shape:
+        raise ValueError(f"Attention wants key and value of one shape; {got}.")
+    if query.shape[0] != key.shape[0] or query.shape[3] != key.shape[3]:
+        raise ValueError(f"Attention wants one batch and one head_dim in query and key; {got}.")
+    heads, kv_heads = query.shape[1], key.shape[1]
+    if kv_heads == 0 or heads % kv_heads:
+        raise ValueError(
+            f"Attention wants the number of query heads ({heads}) to be a multiple of the number of "
+            f"key heads ({kv_heads}); {got}."
+        )
+    if not query.dtype == key.dtype == value.dtype:
+        raise ValueError(f"Attention wants one dtype; got query {query.dtype}, key {key.dtype}, value {value.dtype}.")
+    if key_padding_mask is not None:
+        _check_mask(key_padding_mask, wanted=(key.shape[0], key.shape[2]))
+
+
+def _check_mask(mask: Tensor, wanted: tuple[int, int]) -> None:
+    # An integer or float mask would be read as an additive one by some backends.
+    if mask.dtype != torch.bool or tuple(mask.shape) != wanted:
+        raise ValueError(
+            f"Attention wants a bool key_padding_mask [batch, key] = {list(wanted)}, True = keep; "
+            f"got {mask.dtype} {_shape(mask)}."
+        )
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(list(tensor.shape))

@@ -1,0 +1,1 @@
+"""What contestants are made of: attention, Transformer blocks, encoders, the key-value cache."""

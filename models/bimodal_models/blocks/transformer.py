@@ -1,0 +1,95 @@
+"""The pre-LN Transformer block that decoder and encoders share, and how its weights start."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from bimodal_models.blocks.attention import Attention, KeyValue, Store
+from bimodal_models.blocks.cross_attention import GatedCrossAttention
+
+
+@dataclass(frozen=True, slots=True)
+class BlockConfig:
+    """The numbers of one block."""
+
+    embed_dim: int
+    num_heads: int
+    mlp_dim: int | None
+    """Hidden width of the feed-forward layer; None is 4 * embed_dim."""
+    dropout: float
+    layer_norm_eps: float
+    activation: Literal["none", "tanh"]
+    """Approximation of GELU: `none` (exact, ViT and Whisper) or `tanh` (GPT-2)."""
+    key_bias: bool = True
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, embed_dim: int, hidden_dim: int, *, activation: Literal["none", "tanh"]) -> None:
+        super().__init__()
+        self.up = nn.Linear(embed_dim, hidden_dim)
+        self.activation = nn.GELU(approximate=activation)
+        self.down = nn.Linear(hidden_dim, embed_dim)
+
+    def forward(self, x: Float[Tensor, "batch position embed_dim"]) -> Float[Tensor, "batch position embed_dim"]:
+        """Down(GELU(up(x))), position by position."""
+        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Self-attention, cross-attention where one was attached, feed-forward: each on a normalised residual.
+
+    Source: Radford et al. 2019, sec. 2.3 (layer norm at the input of each sub-block).
+    """
+
+    def __init__(self, config: BlockConfig, *, kernel: str) -> None:
+        super().__init__()
+        width, eps = config.embed_dim, config.layer_norm_eps
+        self.attention_norm = nn.LayerNorm(width, eps=eps)
+        self.attention = Attention(width, config.num_heads, kernel=kernel, key_bias=config.key_bias)
+        self.cross: GatedCrossAttention | None = None
+        self.mlp_norm = nn.LayerNorm(width, eps=eps)
+        self.mlp = MLP(width, config.mlp_dim or 4 * width, activation=config.activation)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch position embed_dim"],
+        *,
+        causal: bool = False,
+        key_padding_mask: Bool[Tensor, "batch key"] | None = None,
+        store: Store | None = None,
+        memory: KeyValue | None = None,
+        memory_mask: Bool[Tensor, "batch memory"] | None = None,
+    ) -> Float[Tensor, "batch position embed_dim"]:
+        """One step of the residual stream; without a memory the cross-attention is skipped."""
+        attended = self.attention(self.attention_norm(x), causal=causal, key_padding_mask=key_padding_mask, store=store)
+        x = x + self.dropout(attended)
+        if self.cross is not None and memory is not None:
+            x = self.cross(x, memory, memory_mask)
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))  # type: ignore[no-any-return]
+
+
+def init_gpt2(module: nn.Module, *, std: float = 0.02) -> None:
+    """Draw a submodule's weights as GPT-2 does: N(0, std), biases 0. Use with `Module.apply`.
+
+    Source: Radford et al. 2019, sec. 2.3, and the published code.
+    """
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def init_vit(module: nn.Module, *, std: float = 0.02) -> None:
+    """Draw a submodule's weights as ViT does: truncated N(0, std), biases 0. Use with `Module.apply`.
+
+    Source: Dosovitskiy et al. 2021, published code; Hugging Face's ViTModel.
+    """
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        nn.init.trunc_normal_(module.weight, std=std)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,10 @@
+"""Comparison of a run's results, and the report that shows it as one HTML file.
+
+`compare` imports nothing heavy; what draws (altair, vl-convert) is imported when a report is rendered.
+"""
+
+from bimodal_reports.compare import compare
+from bimodal_reports.render import render
+from bimodal_reports.terminal import closing_table
+
+__all__ = ["closing_table", "compare", "render"]

@@ -1,0 +1,128 @@
+"""What a reader must know before believing a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bimodal.schema import CellResult, ProbeDrop
+from bimodal_reports.settings import differing_settings
+from bimodal_reports.verdicts import uses_its_input
+from bimodal_reports.wording import quantity, ratio
+
+_FEW_EXAMPLES = 100
+
+
+def pair_caveats(
+    baseline: CellResult,
+    contestant: CellResult,
+    *,
+    examples: int,
+    seeds: int,
+    failed: Mapping[str, str],
+    probes: Sequence[ProbeDrop],
+) -> tuple[str, ...]:
+    """Every inequality left between two cells, and every reason why a verdict on them may not carry over."""
+    return (
+        *_unused_input(contestant, probes),
+        *_seeds(seeds),
+        *_unequal_text(baseline, contestant),
+        *_unequal_settings(baseline, contestant),
+        *_unequal_size(baseline, contestant),
+        *_kernels(baseline, contestant),
+        *(note for cell in (baseline, contestant) for note in _training(cell)),
+        *_few_examples(examples),
+        *_failed(failed),
+    )
+
+
+def _unused_input(contestant: CellResult, probes: Sequence[ProbeDrop]) -> tuple[str, ...]:
+    name = contestant.config.model.name
+    return tuple(
+        f"{name} does not measurably lose when its inputs are {drop.probe}: whatever sets it apart, it is not the "
+        "information in them."
+        for drop in probes
+        if not uses_its_input(drop)
+    )
+
+
+def _seeds(seeds: int) -> tuple[str, ...]:
+    if seeds == 1:
+        return (
+            "One training seed: how much the result varies from training to training is unknown. The interval "
+            "covers the choice of test examples only, and the verdict speaks of these two checkpoints.",
+        )
+    return (f"{seeds} training seeds, judged one by one: each verdict speaks of the two checkpoints of its seed.",)
+
+
+def _unequal_text(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
+    left, right = baseline.inputs_seen, contestant.inputs_seen
+    if left is None or right is None or left.text_sha256 == right.text_sha256:
+        return ()
+    return ("The contestants did not get the same text, so the difference is not due to the modality alone.",)
+
+
+def _unequal_settings(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
+    unequal = differing_settings(baseline.config, contestant.config)
+    if not unequal:
+        return ()
+    listed = "; ".join(f"{name}: {left} against {right}" for name, (left, right) in unequal.items())
+    return (f"Settings differ besides the model ({listed}).",)
+
+
+def _unequal_size(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
+    if baseline.cost is None or contestant.cost is None:
+        return ()
+    left, right = baseline.cost, contestant.cost
+    if left.parameters == 0 or abs(right.parameters / left.parameters - 1) <= 0.01:
+        return ()
+    names = baseline.config.model.name, contestant.config.model.name
+    text = (
+        f"Unequal size: {names[1]} has {quantity(right.parameters, '')} parameters, {names[0]} has "
+        f"{quantity(left.parameters, '')} ({ratio(right.parameters / left.parameters)})"
+    )
+    flops = left.train.flops, right.train.flops
+    if not isinstance(flops[0], str) and not isinstance(flops[1], str) and flops[0] > 0:
+        text += f", and was trained with {ratio(flops[1] / flops[0])} the compute"
+    return (f"{text}. Some of a gain can come from size alone.",)
+
+
+def _kernels(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
+    notes = []
+    used = {cell.config.model.name: cell.kernel_used for cell in (baseline, contestant)}
+    for name, kernel in used.items():
+        if kernel is not None and kernel.requested not in ("auto", kernel.name):
+            notes.append(
+                f"{name} asked for the {kernel.requested} kernel and ran {kernel.name}: {kernel.reason.rstrip('.')}."
+            )
+    ran = [kernel.name for kernel in used.values() if kernel is not None]
+    if len(set(ran)) > 1:
+        notes.append(f"The contestants ran different attention kernels ({' and '.join(ran)}): costs do not compare.")
+    return tuple(notes)
+
+
+def _training(cell: CellResult) -> tuple[str, ...]:
+    name, train = cell.config.model.name, cell.train
+    if train is None:
+        return ()
+    notes = []
+    if train.stopped_early:
+        notes.append(
+            f"{name} stopped early after {train.steps:,} of {train.planned_steps:,} steps, without a better "
+            f"validation loss since step {train.best_step:,}."
+        )
+    if train.resumed_at_steps:
+        notes.append(f"The training of {name} was interrupted and resumed; its training time adds up all attempts.")
+    return tuple(notes)
+
+
+def _few_examples(examples: int) -> tuple[str, ...]:
+    if examples >= _FEW_EXAMPLES:
+        return ()
+    return (f"Only {examples} test examples: bootstrap intervals are rough below {_FEW_EXAMPLES}.",)
+
+
+def _failed(failed: Mapping[str, str]) -> tuple[str, ...]:
+    if not failed:
+        return ()
+    cells = ", ".join(failed)
+    return (f"Not part of this comparison, for lack of a result: {cells}.",)

@@ -1,0 +1,52 @@
+"""What a contestant costs relative to the baseline, from the costs that both could measure."""
+
+from __future__ import annotations
+
+from bimodal.schema import Cost, CostRatio
+
+TRAIN_TIME, LATENCY, PARAMETERS = "train_wall_s", "end_to_end_ms", "parameters"
+
+COST_LABELS = {
+    TRAIN_TIME: "training time",
+    "train_flops": "training compute",
+    PARAMETERS: "parameters",
+    LATENCY: "latency",
+    "decode_ms_per_token": "time per token",
+    "rss_generate_bytes": "peak memory",
+    "cuda_allocated_bytes": "peak GPU memory",
+}
+
+
+def cost_ratios(baseline: Cost, contestant: Cost) -> tuple[CostRatio, ...]:
+    """Contestant over baseline for every cost both have as a number above 0; latencies are medians."""
+    left, right = _costs(baseline), _costs(contestant)
+    # Host memory says little where the model lives on a GPU: show one peak, the one that limits.
+    hidden = "rss_generate_bytes" if {"cuda_allocated_bytes"} <= left.keys() & right.keys() else None
+    return tuple(
+        CostRatio(
+            name=name,
+            unit=unit,
+            baseline_value=value,
+            contestant_value=right[name][0],
+            ratio=right[name][0] / value,
+        )
+        for name, (value, unit) in left.items()
+        if name in right and name != hidden
+    )
+
+
+def _costs(cost: Cost) -> dict[str, tuple[float, str]]:
+    """Value and unit by name; leaves out what is unavailable or 0 (a ratio to 0 says nothing)."""
+    memory = cost.peak_memory
+    all_costs: dict[str, tuple[float | str, str]] = {
+        TRAIN_TIME: (cost.train.wall_s, "s"),
+        "train_flops": (cost.train.flops, "FLOP"),
+        PARAMETERS: (cost.parameters, ""),
+        LATENCY: (cost.end_to_end_ms.p50, "ms"),
+        "decode_ms_per_token": (cost.decode_ms_per_token.p50 if cost.decode_ms_per_token else "none", "ms"),
+        "rss_generate_bytes": (memory.rss_generate_bytes, "B"),
+        "cuda_allocated_bytes": (memory.cuda_allocated_bytes, "B"),
+    }
+    return {
+        name: (value, unit) for name, (value, unit) in all_costs.items() if not isinstance(value, str) and value > 0
+    }

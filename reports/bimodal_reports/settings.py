@@ -1,0 +1,28 @@
+"""In which settings two cells differ; the rule of fair comparison wants the list to be short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bimodal.schema import RunConfig
+
+
+def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots: `{"train": {"epochs": 3}}` is `{"train.epochs": 3}`."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flattened(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def differing_settings(baseline: RunConfig, contestant: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Settings that are not the same, by dotted name, as (baseline's, contestant's). Leaves out the model's name."""
+    left, right = flattened(baseline.model_dump()), flattened(contestant.model_dump())
+    return {
+        name: (left.get(name), right.get(name))
+        for name in left | right
+        if name != "model.name" and left.get(name) != right.get(name)
+    }

@@ -1,0 +1,241 @@
+"""Tables of the report: scores with intervals, costs with ratios. Text only; the templates lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bimodal.schema import CellResult, Cost, Latency, Metric, Pair
+from bimodal_reports.wording import (
+    capitalised,
+    interval,
+    metric_label,
+    number,
+    quantity,
+    ratio,
+    signed,
+    unit_label,
+)
+
+_ABSENT = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cell of a table: a number and what stands small below it."""
+
+    text: str
+    detail: str = ""
+    emphasis: str = ""
+    """A CSS class: `gain`, `loss` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One contestant, one of its probes, or one pair."""
+
+    label: str
+    color: str = ""
+    """A CSS colour; empty for a difference."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric or one cost."""
+
+    label: str
+    note: str
+    entries: tuple[Entry, ...]
+    title: str = ""
+    """Longer explanation: a metric's signature."""
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns and rows; `group` of rows by heading."""
+
+    columns: tuple[Column, ...]
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+
+
+def cell_label(result: CellResult, several_seeds: bool) -> str:
+    """The contestant's name, with its seed where there is more than one."""
+    name = result.config.model.name
+    return f"{name}, seed {result.config.seed}" if several_seeds else name
+
+
+def score_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapping[str, str], primary: str) -> Table:
+    """Metrics by contestant and probe, each with its 95 % interval, and the paired differences."""
+    several = len({cell.config.seed for cell in cells}) > 1
+    columns, sources = [], []
+    for cell in cells:
+        color = colors[cell.config.model.name]
+        columns.append(Column(cell_label(cell, several), color))
+        sources.append(cell.metrics)
+        for name, probe in cell.probes.items():
+            columns.append(Column(cell_label(cell, several), color, note=name))
+            sources.append(probe.metrics)
+    for pair in pairs:
+        note = f"{pair.contestant} − {pair.baseline}" + (f", seed {pair.seed}" if several else "")
+        columns.append(Column("Difference", note=note))
+    names = dict.fromkeys(name for metrics in sources for name in metrics)
+    rows = []
+    for name in sorted(names, key=lambda name: name != primary):
+        known = next(metrics[name] for metrics in sources if name in metrics)
+        entries = [_score(metrics.get(name)) for metrics in sources] + [_difference(pair, name) for pair in pairs]
+        direction = "higher is better" if known.higher_is_better else "lower is better"
+        note = ", ".join(part for part in (unit_label(known.unit), direction) if part)
+        rows.append(
+            Row(capitalised(metric_label(name)), note, tuple(entries), known.signature, primary=name == primary)
+        )
+    return Table(tuple(columns), (("", tuple(rows)),))
+
+
+def _score(metric: Metric | None) -> Entry:
+    if metric is None:
+        return Entry(_ABSENT)
+    detail = "" if metric.ci95 is None else interval(metric.ci95, metric.unit)
+    return Entry(number(metric.value, metric.unit), detail)
+
+
+def _difference(pair: Pair, metric: str) -> Entry:
+    for found in pair.differences:
+        if found.metric == metric:
+            excludes_zero = found.ci95[0] > 0 or found.ci95[1] < 0
+            gain = (found.value > 0) == found.higher_is_better
+            return Entry(
+                signed(found.value, found.unit),
+                f"{interval(found.ci95, found.unit, with_sign=True)}, p {_p_value(found.p_value, found.resamples)}",
+                ("gain" if gain else "loss") if excludes_zero else "",
+            )
+    return Entry(_ABSENT)
+
+
+def _p_value(value: float, trials: int) -> str:
+    """A p-value; the smallest that so many trials can give is an upper bound."""
+    smallest = 1 / (trials + 1)
+    return f"≤ {smallest:.4f}" if value <= smallest else f"= {value:.3f}" if value >= 0.001 else f"= {value:.4f}"
+
+
+@dataclass(frozen=True, slots=True)
+class _CostRow:
+    group: str
+    label: str
+    note: str
+    unit: str
+    value: Callable[[Cost], float | str | None]
+    detail: Callable[[Cost], str] = lambda cost: ""
+
+
+def _latency_detail(latency: Latency | None) -> str:
+    if latency is None:
+        return ""
+    tail = f", p99 {quantity(latency.p99, 'ms')}" if latency.p99 is not None else ""
+    return f"p90 {quantity(latency.p90, 'ms')}{tail}"
+
+
+_SIZE = "Size, memory and energy"
+_COST_ROWS = (
+    _CostRow("Training", "Training time", "steps and validation", "s", lambda c: c.train.wall_s),
+    _CostRow("Training", "Compute", "forward and backward", "FLOP", lambda c: c.train.flops),
+    _CostRow("Training", "Examples seen", "once per pass", "", lambda c: c.train.examples),
+    _CostRow("Training", "Target tokens", "with a loss", "", lambda c: c.train.target_tokens),
+    _CostRow(
+        "One request at a time",
+        "Whole request",
+        "median; encode to detokenised text",
+        "ms",
+        lambda c: c.end_to_end_ms.p50,
+        lambda c: _latency_detail(c.end_to_end_ms),
+    ),
+    _CostRow(
+        "One request at a time",
+        "Encode",
+        "picture and sound to keys and values",
+        "ms",
+        lambda c: c.encode_ms.p50 if c.encode_ms else None,
+        lambda c: _latency_detail(c.encode_ms),
+    ),
+    _CostRow(
+        "One request at a time",
+        "Prefill",
+        "first token",
+        "ms",
+        lambda c: c.prefill_ms.p50,
+        lambda c: _latency_detail(c.prefill_ms),
+    ),
+    _CostRow(
+        "One request at a time",
+        "Decode",
+        "each further token",
+        "ms",
+        lambda c: c.decode_ms_per_token.p50 if c.decode_ms_per_token else None,
+        lambda c: _latency_detail(c.decode_ms_per_token),
+    ),
+    _CostRow(
+        "In batches",
+        "Throughput",
+        "whole test split",
+        "examples/s",
+        lambda c: c.throughput.examples_per_s,
+        lambda c: f"batch {c.throughput.batch_size}, {quantity(c.throughput.tokens_per_s, '')} tokens/s",
+    ),
+    _CostRow(_SIZE, "Parameters", "", "", lambda c: c.parameters),
+    _CostRow(_SIZE, "Weights", "", "B", lambda c: c.peak_memory.parameters_bytes),
+    _CostRow(
+        _SIZE,
+        "Peak, training",
+        "resident set above idle",
+        "B",
+        lambda c: c.peak_memory.rss_train_bytes,
+    ),
+    _CostRow(
+        _SIZE,
+        "Peak, generating",
+        "resident set above idle",
+        "B",
+        lambda c: c.peak_memory.rss_generate_bytes,
+    ),
+    _CostRow(_SIZE, "Peak GPU, allocated", "", "B", lambda c: c.peak_memory.cuda_allocated_bytes),
+    _CostRow(_SIZE, "Peak GPU, reserved", "", "B", lambda c: c.peak_memory.cuda_reserved_bytes),
+    _CostRow(_SIZE, "Energy", "from counters", "J", lambda c: c.energy_j),
+)
+
+
+def cost_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapping[str, str]) -> Table:
+    """Costs by contestant, and contestant over baseline; what could not be measured says so."""
+    several = len({cell.config.seed for cell in cells}) > 1
+    measured = [cell for cell in cells if cell.cost is not None]
+    costs = {(cell.config.model.name, cell.config.seed): cell.cost for cell in measured if cell.cost is not None}
+    columns = [Column(cell_label(cell, several), colors[cell.config.model.name]) for cell in measured]
+    for pair in pairs:
+        note = f"{pair.contestant} ÷ {pair.baseline}" + (f", seed {pair.seed}" if several else "")
+        columns.append(Column("Ratio", note=note))
+    groups: dict[str, list[Row]] = {}
+    for line in _COST_ROWS:
+        entries = [_cost(line, cost) for cost in costs.values()]
+        for pair in pairs:
+            left, right = (costs.get((name, pair.seed)) for name in (pair.baseline, pair.contestant))
+            entries.append(_cost_ratio(line, left, right))
+        groups.setdefault(line.group, []).append(Row(line.label, line.note, tuple(entries)))
+    return Table(tuple(columns), tuple((group, tuple(rows)) for group, rows in groups.items()))
+
+
+def _cost(line: _CostRow, cost: Cost) -> Entry:
+    value = line.value(cost)
+    if value is None:
+        return Entry(_ABSENT)
+    if isinstance(value, str):
+        return Entry(value, emphasis="unavailable")
+    return Entry(quantity(value, line.unit), line.detail(cost))
+
+
+def _cost_ratio(line: _CostRow, left: Cost | None, right: Cost | None) -> Entry:
+    if left is None or right is None:
+        return Entry(_ABSENT)
+    below, above = line.value(left), line.value(right)
+    if isinstance(below, str) or isinstance(above, str) or not below or above is None:
+        return Entry(_ABSENT)
+    return Entry(ratio(above / below))

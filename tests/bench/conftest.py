@@ -1,0 +1,46 @@
+"""A real run of the smoke preset, made once for all tests that read what a run leaves behind."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def bench_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of `bench` in tests: a cache of its own, prepared from nothing."""
+    return {**os.environ, "BIMODAL_CACHE": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="session")
+def bench(bench_environment: dict[str, str]) -> Bench:
+    """Run `bench ARGS...` in a process of its own."""
+
+    def run(
+        *arguments: str | Path, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bimodal.cli", *map(str, arguments)],
+            env={**bench_environment, **environment},
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def smoke_run(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of `bench run --task captioning --model both --preset smoke`."""
+    folder = tmp_path_factory.mktemp("smoke") / "run"
+    done = bench("run", "--task", "captioning", "--model", "both", "--preset", "smoke", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder

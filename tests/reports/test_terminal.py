@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+
+from bimodal_reports import closing_table, compare
+
+from .factories import make_config, make_failed, make_manifest, make_run
+
+
+def shown(width: int = 160, *, failed: bool = False) -> str:
+    run = make_run(12, keep=(0.3, 0.9, 0.3))
+    broken = make_config("audio-gpt[b]")
+    cells = [*run.manifest.cells, broken] if failed else run.manifest.cells
+    results = (*run.results, make_failed(broken, "no [sound]")) if failed else run.results
+    comparison = compare(make_manifest(cells), results, run.predictions, run.probes)
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(closing_table(results, comparison))
+    return capture.get()
+
+
+def test_every_contestant_has_a_row_with_score_interval_and_cost() -> None:
+    lines = shown().splitlines()
+    row = next(line for line in lines if line.strip().startswith("multimodal"))
+    assert "±" in row
+    assert "3 min 50 s" in row
+    assert "21.2 ms" in row
+    assert "173 MB" in row
+
+
+def test_the_verdict_stands_below_the_table() -> None:
+    assert "Better. Seeing the picture raised BLEU by" in shown()
+
+
+def test_a_failed_cell_is_named_with_its_reason_to_the_letter() -> None:
+    text = shown(failed=True)
+    assert "Failed. captioning.openmoji.audio-gpt[b].s0: DivergedError: no [sound]" in text
+
+
+def test_a_narrow_terminal_shows_the_primary_score_whole() -> None:
+    lines = shown(width=80).splitlines()
+    row = next(line for line in lines if line.strip().startswith("multimodal"))
+    assert max(len(line) for line in lines) <= 80
+    assert "…" not in "".join(lines)
+    assert len(re.findall(r"\d ±\d", row)) == 3
+
+
+def test_a_wide_terminal_shows_all_metrics() -> None:
+    assert "ROUGE-L" in shown(width=160)
+    assert "ROUGE-L" not in shown(width=80)
