@@ -183,15 +183,11 @@ def _beam_search(work: _Work, logits: Tensor, limits: Tensor, end_token: int, co
         step += 1
         norm = step**config.length_penalty
         grown = score[:, :, None] + logits.float().log_softmax(dim=-1).view(-1, width, vocab)
-        # Twice as many as beams: even if each beam's likeliest next token ends it, enough go on.
-        value, index = grown.flatten(1).topk(min(2 * width, width * vocab))
+        ended = grown[:, :, end_token].max(dim=1)  # ending does not use up a beam: the best end of all counts
+        record(ended.values / norm, ended.indices, [end_token])
+        grown[:, :, end_token] = -torch.inf
+        score, index = grown.flatten(1).topk(width)
         parent, token = index // vocab, index % vocab
-        ends = token == end_token
-        # Only among the first `width` is an end likely enough to count.
-        ended = value.masked_fill(~ends, -torch.inf)[:, :width].max(dim=1)
-        record(ended.values / norm, parent.gather(1, ended.indices[:, None]).squeeze(1), [end_token])
-        score, kept = value.masked_fill(ends, -torch.inf).topk(width)
-        parent, token = parent.gather(1, kept), token.gather(1, kept)
         texts = torch.cat([texts.gather(1, parent[:, :, None].expand_as(texts)), token[:, :, None]], dim=2)
         at_limit = limits[prompt] == step
         first = torch.zeros_like(prompt)

@@ -79,8 +79,7 @@ def time_requests(
             outputs = generate_tokens(
                 model, collator, rows[at : at + config.throughput_batch_size], decode, device=device
             )
-            # +1: the end-of-text token is generated too, unless the length limit came first.
-            generated += sum(min(len(output) + 1, decode.max_new_tokens) for output in outputs)
+            generated += sum(len(output) for output in outputs)
         synchronise()
         if round_number > 0:  # the first round warms up
             timings.throughput_s.append(time.perf_counter() - start)

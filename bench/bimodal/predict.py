@@ -40,7 +40,7 @@ def predict(
     for start in range(0, len(order), config.batch_size):
         indices = order[start : start + config.batch_size]
         batch_rows = [rows[index] for index in indices]
-        generator = torch.Generator(device).manual_seed(derive_seed(seed, "decode", start))
+        generator = torch.Generator().manual_seed(derive_seed(seed, "decode", start))
         texts = generate_texts(model, collator, batch_rows, config, device=device, generator=generator)
         bits = target_bits(model, collator, batch_rows, device)
         for index, row, text, cost in zip(indices, batch_rows, texts, bits, strict=True):
@@ -75,7 +75,7 @@ def generate_tokens(
     device: torch.device,
     generator: torch.Generator | None = None,
 ) -> list[list[int]]:
-    """Generate the continuation of each prompt as token ids."""
+    """Generate the continuation of each prompt as token ids, the end-of-text token included where one was written."""
     batch = to_device(collator.prompt_batch(rows), device)
     return generate(
         model,

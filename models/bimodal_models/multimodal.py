@@ -137,7 +137,7 @@ class Multimodal(nn.Module):
 
 def _no_encoder(modality: Modality) -> str:
     return (
-        f"The batch has {modality} input, but the model was built without a {modality} encoder: "
+        f"The batch has {modality} input, but the model was built without an {modality} encoder: "
         f"name {modality!r} among the modalities it is built for, or leave it out of the batch."
     )
 

@@ -18,7 +18,6 @@ from bimodal.schema import (
     PredictionRow,
     ProbeDrop,
     RunConfig,
-    Sample,
     TaskComparison,
     TaskRecord,
     Verdict,
@@ -26,12 +25,12 @@ from bimodal.schema import (
 from bimodal.statistics import RESAMPLES, FloatArray, PairedDifference, paired_difference
 from bimodal_reports.caveats import pair_caveats
 from bimodal_reports.costs import cost_ratios
+from bimodal_reports.samples import samples_of
 from bimodal_reports.scored import (
     ScoredCell,
     comparable_metrics,
     predictions_of,
     scored_cell,
-    sentence_chrf,
 )
 from bimodal_reports.verdicts import outcome_of, probe_sentence, sentence, subject
 
@@ -128,7 +127,7 @@ def _compare_task(
         contestants=names,
         pairs=tuple(pairs),
         probes=tuple(drop for cell in shown for drop in drops[cell.result.config.cell]),
-        samples=_samples(shown),
+        samples=samples_of(shown),
         failed=failed,
     )
 
@@ -251,27 +250,3 @@ def _probe_drops(cell: ScoredCell) -> tuple[ProbeDrop, ...]:
                 )
             )
     return tuple(drops)
-
-
-def _samples(cells: Sequence[ScoredCell]) -> tuple[Sample, ...]:
-    """Every test example with everybody's output, in the data set's order."""
-    if not cells:
-        return ()
-    texts: dict[str, list[str]] = {}
-    scores: dict[str, list[float]] = {}
-    for cell in cells:
-        texts[cell.name] = [row.prediction for row in cell.rows]
-        scores[cell.name] = sentence_chrf(cell.statistics)
-        for probe, rows in cell.probe_rows.items():
-            texts[f"{cell.name}.{probe}"] = [row.prediction for row in rows]
-            scores[f"{cell.name}.{probe}"] = sentence_chrf(cell.probes[probe])
-    return tuple(
-        Sample(
-            id=row.id,
-            text=row.text,
-            target=row.target,
-            predictions={key: column[position] for key, column in texts.items()},
-            scores={key: round(column[position], 2) for key, column in scores.items()},
-        )
-        for position, row in enumerate(cells[0].rows)
-    )

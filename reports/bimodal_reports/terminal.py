@@ -19,7 +19,7 @@ _STYLES = {"better": "bold green", "worse": "bold red", "equivalent": "bold", "i
 
 
 _WIDE = 120
-"""Columns a terminal needs to show all metrics; a narrower one shows the primary and one more."""
+"""Columns a terminal needs to show all metrics; a narrower one shows the primary metric only."""
 
 
 def closing_table(results: Sequence[CellResult], comparison: Comparison) -> RenderableType:
@@ -53,7 +53,7 @@ def _belongs(result: CellResult, task: TaskComparison) -> bool:
 
 def _table(cells: Sequence[CellResult], task: TaskComparison, *, all_metrics: bool) -> Table:
     names = dict.fromkeys(name for cell in cells for name in cell.metrics)
-    metrics = sorted(names, key=lambda name: name != task.task.primary_metric)[: None if all_metrics else 2]
+    metrics = sorted(names, key=lambda name: name != task.task.primary_metric)[: None if all_metrics else 1]
     probes = list(dict.fromkeys(name for cell in cells for name in cell.probes))
     primary = task.task.primary_metric
     table = Table(

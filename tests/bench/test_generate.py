@@ -158,23 +158,27 @@ def test_beam_search_finds_a_likelier_text_than_greedy():
 def test_wide_beam_finds_the_likeliest_of_all_texts(random_model):
     """Every text of up to three tokens, by brute force."""
     model, batch, context = random_model
-    row = 4
-    prompt = batch.tokens[row, : batch.lengths[row]].tolist()
-    only = None if context is None else context.select(torch.tensor([row]))
-
-    def after(text):
-        logits = model.logits(model.hidden(torch.tensor([prompt + text]), context=only))
-        return logits[0, -1].log_softmax(-1).tolist()
-
-    best = (-float("inf"), [])
-    unfinished = [([], 0.0)]
-    for length in (1, 2, 3):
-        grown = [([*text, token], score + more) for text, score in unfinished for token, more in enumerate(after(text))]
-        ends = [g for g in grown if g[0][-1] == END or length == 3]
-        best = max([best, *((score / length**0.7, text) for text, score in ends)])
-        unfinished = [g for g in grown if g[0][-1] != END]
+    every = torch.cartesian_prod(*[torch.arange(VOCAB_SIZE)] * 3)
+    expected = []
+    for row, length in enumerate(batch.lengths.tolist()):
+        tokens = torch.cat([batch.tokens[row, :length].expand(len(every), length), every], dim=1)
+        only = None if context is None else context.select(torch.full((len(every),), row))
+        states = model.hidden(tokens, context=only)[:, length - 1 : -1]
+        steps = model.logits(states).log_softmax(-1).gather(2, every[:, :, None]).squeeze(2)
+        texts = {}
+        for text, step in zip(every.tolist(), steps.tolist(), strict=True):
+            used = text.index(END) + 1 if END in text else 3
+            texts[tuple(text[:used])] = sum(step[:used]) / used**0.7
+        expected.append(list(max(texts, key=texts.get)))
     beam = {"strategy": "beam", "beam_size": VOCAB_SIZE**2, "length_penalty": 0.7, "max_new_tokens": 3}
-    assert write(random_model, [row], **beam) == [best[1]]
+    assert write(random_model, **beam) == expected
+
+
+def test_a_text_that_ends_does_not_use_up_a_beam():
+    # From 1 the end is likeliest, and both 2 and 3 must stay in a beam of 2: the best text goes through 3.
+    table = [[1.0, 0, 0, 0], [0.36, 0, 0.34, 0.3], [0.5, 0, 0.5, 0], [1.0, 0, 0, 0]]
+    beam = {"strategy": "beam", "beam_size": 2, "length_penalty": 1.0}
+    assert run(Bigram(table), [1], **beam) == [[3, END]]
 
 
 def test_length_penalty_favours_longer_texts():
@@ -225,6 +229,13 @@ def test_never_exceeds_the_positions(strategy, max_new_tokens):
     config = DecodeConfig(strategy=strategy, max_new_tokens=max_new_tokens)
     texts = generate(model, prompts, lengths, context=None, config=config, end_token=END)
     assert [len(text) for text in texts] == [min(room, max_new_tokens) for room in (0, 1, 3, 2, 2)]
+
+
+def test_a_finished_row_that_stays_does_not_outgrow_the_positions():
+    model = Bigram([[0.0, 1.0], [0.0, 1.0]], max_positions=6)
+    prompts, lengths = torch.ones(6, 5, dtype=torch.long), torch.tensor([5, 3, 3, 3, 3, 3])
+    texts = generate(model, prompts, lengths, context=None, config=DecodeConfig(), end_token=END)
+    assert [len(text) for text in texts] == [1, 3, 3, 3, 3, 3]
 
 
 def test_real_models_write_up_to_their_last_position(random_model):

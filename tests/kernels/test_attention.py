@@ -2,8 +2,9 @@ import jaxtyping
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
-from bimodal_kernels import RUNNABLE, attention
+from bimodal_kernels import RUNNABLE, attention, sdpa
 from bimodal_kernels.shapes import check_inputs
 
 # batch, heads, kv_heads, query, key, head_dim
@@ -95,6 +96,27 @@ def test_row_that_sees_nothing_gives_exactly_0_and_finite_gradients(backend):
     for tensor in tensors:
         assert tensor.grad.isfinite().all()
         assert not tensor.grad[-1].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "causal", "masked"),
+    [
+        ("square", True, False),
+        ("fewer queries", False, False),
+        ("one query", True, False),
+        ("fewer queries", True, True),
+    ],
+)
+def test_sdpa_builds_a_mask_only_where_it_needs_one(monkeypatch, name, causal, masked):
+    masks = []
+
+    def spy(*args, attn_mask=None, **options):
+        masks.append(attn_mask is not None)
+        return scaled_dot_product_attention(*args, attn_mask=attn_mask, **options)
+
+    monkeypatch.setattr(sdpa, "scaled_dot_product_attention", spy)
+    attention(*inputs(name), causal=causal)
+    assert masks == [masked]
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)

@@ -100,7 +100,7 @@ def test_without_modalities_it_has_exactly_the_weights_of_gpt(tiny):
 
 
 def test_batch_with_a_modality_it_was_built_without_is_refused(tiny, make):
-    with pytest.raises(ValueError, match="batch has audio input, but the model was built without a audio encoder"):
+    with pytest.raises(ValueError, match="batch has audio input, but the model was built without an audio encoder"):
         build(tiny, ("image",)).encode(make.batch(BOTH))
 
 

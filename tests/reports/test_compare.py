@@ -120,7 +120,7 @@ def test_a_model_that_scores_nothing_is_not_accused_of_ignoring_its_picture() ->
     comparison = compare(make_manifest([gpt, multimodal]), results, predictions, {(multimodal.cell, "deranged"): rows})
     verdict = comparison.tasks[0].pairs[0].verdict
     assert verdict.outcome == "inconclusive"
-    assert "picture" not in verdict.sentence
+    assert "somebody else" not in verdict.sentence
     assert not any("deranged" in caveat for caveat in verdict.caveats)
 
 

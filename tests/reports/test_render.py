@@ -10,6 +10,7 @@ import pytest
 
 from bimodal.schema import CellResult, Comparison, Manifest
 from bimodal_reports import compare, render
+from bimodal_reports.render import embedded_json
 
 from .factories import (
     FakeRun,
@@ -143,6 +144,13 @@ def test_hostile_text_makes_no_element(hostile: str) -> None:
     assert len([tag for tag, _ in outline.tags if tag == "script"]) == 5
     assert not any(name.startswith("on") for _, attributes in outline.tags for name in attributes)
     assert "alert(1)</script>" in outline.text
+
+
+def test_embedded_json_has_no_character_that_html_reads() -> None:
+    value = {HOSTILE: ["<!--<script>", "\u2028\u2029", "é"]}
+    text = embedded_json(value)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value
 
 
 def test_hostile_text_survives_in_the_data(hostile: str) -> None:

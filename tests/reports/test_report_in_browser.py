@@ -73,6 +73,14 @@ class Opened:
     def cards(self) -> int:
         return int(self.page.locator(".cards > li .target").count())
 
+    def gains(self) -> list[float]:
+        """Score of multimodal minus that of gpt, for each card, as shown."""
+        scores = [
+            [float(text.removeprefix("✓ ")) for text in card.locator(".score").all_inner_texts()]
+            for card in self.page.locator(".cards > li").all()
+        ]
+        return [multimodal - gpt for gpt, multimodal, _ in scores]
+
     def background(self) -> str:
         return str(self.page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
@@ -108,6 +116,21 @@ def test_filters_show_as_many_examples_as_they_say(browser: Any, report: Path) -
         assert output.inner_text().endswith(f"of {count}" if count else "0 examples")
 
 
+def test_better_and_worse_mean_the_contestants_score(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report)
+    opened.page.locator(".filter label:has(input[value=helped])").click()
+    assert min(opened.gains()) >= 0
+    opened.page.locator(".filter label:has(input[value=hurt])").click()
+    assert max(opened.gains()) <= 0
+
+
+def test_another_order_starts_at_the_first_page(browser: Any, report: Path) -> None:
+    opened = Opened(browser, report)
+    opened.page.get_by_role("button", name="Next").click()
+    opened.page.get_by_label("Order").select_option("gain")
+    assert opened.page.locator(".pages output").inner_text() == "1 to 12 of 30"
+
+
 def test_filters_can_be_chosen_with_the_keyboard(browser: Any, report: Path) -> None:
     opened = Opened(browser, report)
     opened.page.locator(".filter input[value=all]").focus()
@@ -128,19 +151,11 @@ def test_search_finds_words_of_references_and_outputs(browser: Any, report: Path
 def test_order_by_gain_puts_the_largest_first(browser: Any, report: Path) -> None:
     opened = Opened(browser, report)
     opened.page.get_by_label("Order").select_option("gain")
-
-    def gains() -> list[float]:
-        scores = [
-            [float(text.removeprefix("✓ ")) for text in card.locator(".score").all_inner_texts()]
-            for card in opened.page.locator(".cards > li").all()
-        ]
-        return [multimodal - gpt for gpt, multimodal, _ in scores]
-
     # Scores are shown rounded, so neighbours may seem swapped by one.
-    shown = gains()
+    shown = opened.gains()
     assert all(first >= second - 1.01 for first, second in itertools.pairwise(shown))
     opened.page.get_by_label("Order").select_option("loss")
-    assert gains()[0] < shown[0]
+    assert opened.gains()[0] < shown[0]
 
 
 def test_pages_are_turned(browser: Any, report: Path) -> None:

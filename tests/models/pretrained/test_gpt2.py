@@ -60,6 +60,21 @@ def test_logits_agree_with_transformers(tmp_path, name):
     torch.testing.assert_close(model.logits(model.hidden(tokens)), expected, atol=1e-4, rtol=0)
 
 
+@torch.no_grad()
+def test_dropout_stands_where_gpt2_has_it(tmp_path):
+    reference = theirs("deep").train()
+    reference.save_pretrained(tmp_path)
+    for module in reference.modules():
+        if hasattr(module, "attn_dropout"):
+            module.attn_dropout.p = 0.0
+    model = ours(tmp_path, 97).train()
+    tokens = torch.arange(32)[None]
+    torch.manual_seed(4)
+    expected = reference(tokens).logits
+    torch.manual_seed(4)
+    torch.testing.assert_close(model.logits(model.hidden(tokens)), expected, atol=1e-4, rtol=0)
+
+
 def test_configuration_is_the_checkpoints(tmp_path):
     theirs("deep").save_pretrained(tmp_path)
     config = ours(tmp_path, 97).config
