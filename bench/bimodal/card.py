@@ -26,14 +26,10 @@ def card(dataset: Dataset, samples: int) -> RenderableType:
         ("fingerprint", record.fingerprint),
     ):
         facts.add_row(name, Text(value))
-    shown = Table(
-        "split", "id", "text", "target", "picture", box=None, header_style="dim", padding=(0, 2, 0, 0)
-    )
+    shown = Table("split", "id", "text", "target", "picture", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for split in record.splits:
         for example in dataset.examples(split)[:samples]:
             picture = example.image.name if example.image else ""
-            shown.add_row(
-                split, *(Text(value) for value in (example.id, example.text, example.target, picture))
-            )
+            shown.add_row(split, *(Text(value) for value in (example.id, example.text, example.target, picture)))
     head = (Text(record.name, style="bold"), Text(record.description + "\n"), facts)
     return Group(*head, Text(), shown) if samples else Group(*head)

@@ -85,9 +85,7 @@ def run(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Default: the task's own.", show_default=False)
     ] = None,
-    preset: Annotated[
-        str, typer.Option("--preset", help="smoke, small, base, or a TOML file of your own.")
-    ] = "small",
+    preset: Annotated[str, typer.Option("--preset", help="smoke, small, base, or a TOML file of your own.")] = "small",
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, from --seed upwards.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="The first seed.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
@@ -162,9 +160,7 @@ def run(
                         }
                         for result in done.results
                     },
-                    "verdicts": [
-                        pair.verdict.model_dump() for task in comparison.tasks for pair in task.pairs
-                    ],
+                    "verdicts": [pair.verdict.model_dump() for task in comparison.tasks for pair in task.pairs],
                 }
             )
         )
@@ -313,9 +309,7 @@ def reproduce(
     run: RunPath,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="Folder of the second run. Default: inside the first.", show_default=False
-        ),
+        typer.Option("--out", help="Folder of the second run. Default: inside the first.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -367,9 +361,7 @@ def doctor(as_json: Json = False) -> int:
         marks = {"ok": "[green]ok[/]", "missing": "[yellow]--[/]", "problem": "[red]!![/]"}
         console = _console()
         for finding in findings:
-            console.print(
-                f"{marks[finding.status]} [bold]{finding.name:18}[/] {finding.detail}", highlight=False
-            )
+            console.print(f"{marks[finding.status]} [bold]{finding.name:18}[/] {finding.detail}", highlight=False)
             if finding.fix:
                 console.print(f"   {'':18} {finding.fix}", style="dim", highlight=False)
     return 1 if any(finding.status == "problem" for finding in findings) else 0

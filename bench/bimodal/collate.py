@@ -88,9 +88,7 @@ class Collator:
             tokens[index, : row.prompt_length] = torch.tensor(row.tokens[: row.prompt_length])
         return self._with_pictures(rows, tokens, torch.full_like(tokens, NO_LOSS), lengths)
 
-    def _with_pictures(
-        self, rows: Sequence[Encoded], tokens: Tensor, targets: Tensor, lengths: Tensor
-    ) -> Batch:
+    def _with_pictures(self, rows: Sequence[Encoded], tokens: Tensor, targets: Tensor, lengths: Tensor) -> Batch:
         if self.pictures is None:
             return Batch(tokens, targets, lengths)
         size = self.pictures.size
@@ -98,9 +96,7 @@ class Collator:
         paths = [row.example.image for row in rows]
         image = torch.stack([absent if path is None else self.pictures(path) for path in paths])
         mask = torch.tensor([path is not None for path in paths])
-        return Batch(
-            tokens, targets, lengths, image=normalise(image), image_mask=None if mask.all() else mask
-        )
+        return Batch(tokens, targets, lengths, image=normalise(image), image_mask=None if mask.all() else mask)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

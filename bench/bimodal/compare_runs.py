@@ -46,9 +46,7 @@ def compare_runs(first: Run, second: Run) -> tuple[RunDifference, ...]:
     rows: list[RunDifference] = []
     for cell in common:
         old, new = (result[cell].metrics for result in results)
-        paired = [(row.id, row.target) for row in before[cell]] == [
-            (row.id, row.target) for row in after[cell]
-        ]
+        paired = [(row.id, row.target) for row in before[cell]] == [(row.id, row.target) for row in after[cell]]
         for name in old.keys() & new.keys():
             interval = _interval(name, before[cell], after[cell]) if paired else None
             a, b = old[name].value, new[name].value
@@ -86,9 +84,7 @@ def table(rows: Sequence[RunDifference]) -> Table:
     return shown
 
 
-def _interval(
-    name: str, before: Sequence[PredictionRow], after: Sequence[PredictionRow]
-) -> tuple[float, float]:
+def _interval(name: str, before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> tuple[float, float]:
     metric = CORPUS_METRICS[name]
     first, second = (metric.statistics(*_as_examples(rows)) for rows in (before, after))
     return paired_difference(first, second, metric.aggregate, seed=_SEED).ci95

@@ -65,9 +65,7 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
     return tuple(
-        _validated(
-            {**settings, **common, "seed": seed, "model": {**settings.get("model", {}), "name": model}}
-        )
+        _validated({**settings, **common, "seed": seed, "model": {**settings.get("model", {}), "name": model}})
         for seed in range(request.seed, request.seed + request.seeds)
         for model in _contestants(request.model)
     )

@@ -49,9 +49,7 @@ def _packages() -> Iterator[Finding]:
         except (ImportError, OSError, RuntimeError) as error:
             yield Finding(name=name, status="problem", detail=f"cannot be imported: {error}", fix=fix)
         else:
-            yield Finding(
-                name=name, status="ok", detail=str(getattr(module, "__version__", "unknown version"))
-            )
+            yield Finding(name=name, status="ok", detail=str(getattr(module, "__version__", "unknown version")))
 
 
 def _devices() -> Iterator[Finding]:

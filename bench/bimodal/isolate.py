@@ -84,11 +84,7 @@ def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
 def _cause_of_death(code: int, log: Path) -> str:
     if code < 0:
         name = signal.Signals(-code).name
-        hint = (
-            " The system may have run out of memory; try a smaller --set train.batch_size."
-            if -code == 9
-            else ""
-        )
+        hint = " The system may have run out of memory; try a smaller --set train.batch_size." if -code == 9 else ""
         return f"The cell's process was ended by {name}.{hint}"
     tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_TAIL_LINES:]
     return f"The cell's process ended with exit code {code}. Its last words:\n" + "\n".join(tail)

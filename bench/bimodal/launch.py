@@ -83,9 +83,7 @@ def launch(
                 for number, config in enumerate(cells, start=1)
             ]
             failed = any(result.status == "failed" for result in results)
-            manifest = manifest.model_copy(
-                update={"status": "failed" if failed else "ok", "finished_at": _now()}
-            )
+            manifest = manifest.model_copy(update={"status": "failed" if failed else "ok", "finished_at": _now()})
             run = Run(directory, manifest, tuple(results))
             comparison = publish(run, watcher.progress)
         except KeyboardInterrupt:
@@ -146,9 +144,7 @@ def _resumed(planned: Manifest, stored: Manifest, watcher: Watcher) -> Manifest:
             "Start anew with another --out."
         )
     if planned.environment.get("code") != stored.environment.get("code"):
-        watcher.note(
-            "The code has changed since this run was started; every cell's result says which it ran."
-        )
+        watcher.note("The code has changed since this run was started; every cell's result says which it ran.")
     return stored.model_copy(update={"status": "running", "finished_at": None})
 
 

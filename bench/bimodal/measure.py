@@ -57,9 +57,7 @@ def time_requests(
     timings = Timings([], [], [], [], [], [], config.warmup)
     total = config.warmup + config.requests
     for number in range(total):
-        request = _time_request(
-            model, collator, rows[number % len(rows)], decode.max_new_tokens, device, synchronise
-        )
+        request = _time_request(model, collator, rows[number % len(rows)], decode.max_new_tokens, device, synchronise)
         if number >= config.warmup:
             encode, prefill, tokens, further, whole = request
             timings.encode_ms.append(encode)

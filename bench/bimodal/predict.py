@@ -89,9 +89,7 @@ def generate_tokens(
 
 
 @torch.no_grad()
-def target_bits(
-    model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device
-) -> list[float]:
+def target_bits(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> list[float]:
     """Negative log2-likelihood of each target (end of text included), by teacher forcing."""
     batch = to_device(collator.training_batch(rows), device)
     with_loss = batch.targets != NO_LOSS

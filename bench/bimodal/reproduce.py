@@ -57,13 +57,9 @@ def reproduce(run: Run, out: Path | None, watcher: Watcher) -> Reproduction:
     fails, the data is not the same, or the first run has no complete cell).
     """
     changes = tuple(_changes(run.manifest.environment, environment.provenance()))
-    broken = [
-        f"{result.config.cell} failed in the first run" for result in run.results if result.status == "failed"
-    ]
+    broken = [f"{result.config.cell} failed in the first run" for result in run.results if result.status == "failed"]
     finished = {result.config.cell for result in run.results}
-    broken += [
-        f"{c.cell} has no result in the first run" for c in run.manifest.cells if c.cell not in finished
-    ]
+    broken += [f"{c.cell} has no result in the first run" for c in run.manifest.cells if c.cell not in finished]
     for record in run.manifest.datasets:
         found = load_dataset(record.name, record.variant, watcher.progress).record
         if found.fingerprint != record.fingerprint:
@@ -85,15 +81,11 @@ def reproduce(run: Run, out: Path | None, watcher: Watcher) -> Reproduction:
         watcher=watcher,
     )
     failed = tuple(
-        f"{result.config.cell}: {result.error.message}"
-        for result in again.results
-        if result.error is not None
+        f"{result.config.cell}: {result.error.message}" for result in again.results if result.error is not None
     )
     after = {result.config.cell: result for result in again.results if result.status == "ok"}
     cells = tuple(
-        compare_cells(result, after[result.config.cell])
-        for result in run.results
-        if result.config.cell in after
+        compare_cells(result, after[result.config.cell]) for result in run.results if result.config.cell in after
     )
     same = all(cell.bitwise for cell in cells)
     return Reproduction(

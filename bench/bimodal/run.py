@@ -95,9 +95,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
 
     probes: dict[str, Probe] = {}
     if seen and len(splits["test"]) > 1:
-        probes["deranged"] = _deranged_probe(
-            config, task, splits["test"], model, collator, files, device, progress
-        )
+        probes["deranged"] = _deranged_probe(config, task, splits["test"], model, collator, files, device, progress)
 
     timings, throughput = measure.time_requests(
         model, collator, encoded["test"], config.measure, config.decode, device=device, progress=progress
@@ -108,9 +106,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         parameters=parameters,
         encode_ms=latency(timings.encode_ms, timings) if seen else None,
         prefill_ms=latency(timings.prefill_ms, timings),
-        decode_ms_per_token=(
-            latency(timings.decode_ms_per_token, timings) if timings.decode_ms_per_token else None
-        ),
+        decode_ms_per_token=(latency(timings.decode_ms_per_token, timings) if timings.decode_ms_per_token else None),
         end_to_end_ms=latency(timings.end_to_end_ms, timings),
         throughput=throughput,
         peak_memory=_peak_memory(module, device, rss_train, rss_generate),
@@ -156,17 +152,13 @@ def select(dataset: Dataset, config: RunConfig) -> dict[Split, tuple[Example, ..
         examples = dataset.examples(split)
         if limit is not None and limit < len(examples):
             # Independent of the run's seed: seeds vary the training, not the data.
-            keep = sorted(
-                random.Random(f"{dataset.record.fingerprint}/{split}").sample(range(len(examples)), limit)
-            )
+            keep = sorted(random.Random(f"{dataset.record.fingerprint}/{split}").sample(range(len(examples)), limit))
             examples = tuple(examples[index] for index in keep)
         chosen[split] = examples
     return chosen
 
 
-def prediction_rows(
-    task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> list[PredictionRow]:
+def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[PredictionRow]:
     """Predictions as they are written to predictions.jsonl."""
     return [
         PredictionRow(

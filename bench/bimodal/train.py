@@ -255,9 +255,7 @@ def _augmented(batch: Batch, config: TrainConfig, generator: torch.Generator) ->
     if batch.image is None:
         return batch
     image = augment(batch.image, config.augment, generator)
-    return Batch(
-        batch.tokens, batch.targets, batch.lengths, image, batch.image_mask, batch.audio, batch.audio_mask
-    )
+    return Batch(batch.tokens, batch.targets, batch.lengths, image, batch.image_mask, batch.audio, batch.audio_mask)
 
 
 def _precision(config: TrainConfig, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -270,9 +268,7 @@ def _autocast(device: torch.device, precision: str) -> AbstractContextManager[ob
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def _flops_per_example(
-    model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device
-) -> float:
+def _flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:
     """Floating-point operations of forward and backward, averaged over a few examples."""
     module = cast(nn.Module, model)
     module.eval()  # no dropout: counting must not draw random numbers

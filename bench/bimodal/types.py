@@ -93,9 +93,7 @@ class Task:
     @property
     def record(self) -> TaskRecord:
         """The part of the task that is declared in the manifest."""
-        return TaskRecord(
-            name=self.name, version=self.version, primary_metric=self.primary_metric, margin=self.margin
-        )
+        return TaskRecord(name=self.name, version=self.version, primary_metric=self.primary_metric, margin=self.margin)
 
 
 @dataclass(frozen=True, slots=True)

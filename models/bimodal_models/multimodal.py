@@ -14,7 +14,7 @@ from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
 from bimodal_models.blocks.fusion import Fusion
 from bimodal_models.blocks.image_encoder import ImageEncoder
-from bimodal_models.blocks.transformer import Block, init_gpt2
+from bimodal_models.blocks.transformer import Block, init_fan_in
 from bimodal_models.gpt import GPT
 from bimodal_models.pretrained import vit, whisper
 
@@ -63,7 +63,7 @@ class Multimodal(nn.Module):
                 cross = GatedCrossAttention(
                     config.embed_dim, config.num_heads, layer_norm_eps=config.layer_norm_eps, kernel=kernel
                 )
-                self._block(layer).cross = cross.apply(init_gpt2)
+                self._block(layer).cross = cross.apply(init_fan_in)
 
     def encode(self, batch: Batch) -> FusedContext | None:
         """Cross-attention keys and values of the batch's pictures and sound; None where it has neither.

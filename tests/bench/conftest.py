@@ -12,18 +12,16 @@ Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
-def bench_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def bench_environment(data_cache: Path) -> dict[str, str]:
     """The environment of `bench` in tests: a cache of its own, prepared from nothing."""
-    return {**os.environ, "BIMODAL_CACHE": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "200"}
+    return {**os.environ, "BIMODAL_CACHE": str(data_cache), "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")
 def bench(bench_environment: dict[str, str]) -> Bench:
     """Run `bench ARGS...` in a process of its own."""
 
-    def run(
-        *arguments: str | Path, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bimodal.cli", *map(str, arguments)],
             env={**bench_environment, **environment},

@@ -29,9 +29,7 @@ def collator(words: Tokenizer, *, sees: bool = True, prompt: str = "") -> Collat
     return Collator.create(words, lambda example: prompt, config, ("image",) if sees else ())
 
 
-def test_the_target_and_the_end_are_predicted_and_the_prompt_is_not(
-    words: Tokenizer, examples: list[Example]
-) -> None:
+def test_the_target_and_the_end_are_predicted_and_the_prompt_is_not(words: Tokenizer, examples: list[Example]) -> None:
     made = collator(words, prompt="say ")
     row = made.encode(examples[0])
     batch = made.training_batch([row])
@@ -51,9 +49,7 @@ def test_shorter_rows_are_padded_without_a_loss(words: Tokenizer, examples: list
         assert torch.all(batch.targets[index, length:] == NO_LOSS)
 
 
-def test_a_text_only_contestant_gets_the_same_text_and_no_picture(
-    words: Tokenizer, examples: list[Example]
-) -> None:
+def test_a_text_only_contestant_gets_the_same_text_and_no_picture(words: Tokenizer, examples: list[Example]) -> None:
     seeing, blind = collator(words), collator(words, sees=False)
     with_picture = seeing.training_batch([seeing.encode(e) for e in examples])
     without = blind.training_batch([blind.encode(e) for e in examples])

@@ -45,9 +45,7 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> "subpro
         "--out",
         str(folder),
     ]
-    return subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def wait_for_restart_point(folder: Path) -> Path:
@@ -89,11 +87,7 @@ def test_a_run_killed_in_training_resumes_to_the_same_weights_and_metrics(
     assert resumed.predictions_sha256 == whole.predictions_sha256
     assert resumed.metrics == whole.metrics
     assert resumed.probes == whole.probes
-    steps = [
-        row["step"]
-        for row in map(json.loads, (cell / "train.jsonl").read_text().splitlines())
-        if "loss" in row
-    ]
+    steps = [row["step"] for row in map(json.loads, (cell / "train.jsonl").read_text().splitlines()) if "loss" in row]
     assert steps == sorted(set(steps)), "a resumed run must not log a step twice"
 
 

@@ -56,9 +56,7 @@ def test_a_picture_cut_short_is_named(tmp_path: Path) -> None:
         read_picture(path, 8)
 
 
-def test_a_huge_picture_is_refused_before_it_is_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_PIXELS", 63)
     with pytest.raises(DataError, match=r"8 x 8 pixels; at most 63 are allowed"):
         read_picture(save(tmp_path / "big.png", "RGB", "red"), 8)

@@ -51,9 +51,7 @@ def test_both_contestants_are_reproduced_to_the_bit(bench: Bench, smoke_run: Pat
         "captioning.openmoji.gpt.s0",
         "captioning.openmoji.multimodal.s0",
     }
-    assert all(
-        cell["weights_equal"] and cell["predictions_equal"] and not cell["drifts"] for cell in answer["cells"]
-    )
+    assert all(cell["weights_equal"] and cell["predictions_equal"] and not cell["drifts"] for cell in answer["cells"])
 
 
 def test_an_unseeded_dropout_is_found_out(bench: Bench, plugin: Path, tmp_path: Path) -> None:

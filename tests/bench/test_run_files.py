@@ -99,9 +99,7 @@ def test_the_comparison_holds_multimodal_against_gpt(run: Run) -> None:
     assert any("seed" in caveat for caveat in pair.verdict.caveats)
 
 
-def test_no_path_of_this_machine_is_in_report_or_comparison(
-    smoke_run: Path, bench_environment: dict[str, str]
-) -> None:
+def test_no_path_of_this_machine_is_in_report_or_comparison(smoke_run: Path, bench_environment: dict[str, str]) -> None:
     for name in ("report.html", "comparison.json"):
         text = (smoke_run / name).read_text()
         assert bench_environment["BIMODAL_CACHE"] not in text

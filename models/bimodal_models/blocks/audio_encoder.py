@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from bimodal.errors import UsageError
 from bimodal.schema import AudioEncoderConfig
-from bimodal_models.blocks.transformer import Block, BlockConfig, init_vit
+from bimodal_models.blocks.transformer import Block, BlockConfig, init_fan_in
 
 
 class AudioEncoder(nn.Module):
@@ -49,7 +49,7 @@ class AudioEncoder(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(block, kernel=kernel) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(width)
-        self.apply(init_vit)
+        self.apply(init_fan_in)
 
     def forward(
         self,

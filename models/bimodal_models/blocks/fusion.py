@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from bimodal_models.blocks.transformer import init_gpt2
+from bimodal_models.blocks.transformer import init_fan_in
 
 
 class Fusion(nn.Module):
@@ -54,7 +54,7 @@ class _Span(nn.Module):
         super().__init__()
         self.projection = nn.Linear(in_dim, embed_dim, bias=False)
         self.modality = nn.Parameter(torch.empty(embed_dim))
-        self.apply(init_gpt2)
+        self.apply(init_fan_in)
         nn.init.normal_(self.modality, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:

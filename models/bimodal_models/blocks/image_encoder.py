@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bimodal.errors import UsageError
 from bimodal.schema import ImageEncoderConfig
-from bimodal_models.blocks.transformer import Block, BlockConfig, init_vit
+from bimodal_models.blocks.transformer import Block, BlockConfig, init_fan_in
 
 NUM_CHANNELS = 3
 
@@ -45,7 +45,7 @@ class ImageEncoder(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(block, kernel=kernel) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.apply(init_vit)
+        self.apply(init_fan_in)
         nn.init.trunc_normal_(self.class_token, std=0.02)
         nn.init.trunc_normal_(self.position_embedding, std=0.02)
 

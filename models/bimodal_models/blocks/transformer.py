@@ -84,12 +84,16 @@ def init_gpt2(module: nn.Module, *, std: float = 0.02) -> None:
         nn.init.zeros_(module.bias)
 
 
-def init_vit(module: nn.Module, *, std: float = 0.02) -> None:
-    """Draw a submodule's weights as ViT does: truncated N(0, std), biases 0. Use with `Module.apply`.
+def init_fan_in(module: nn.Module) -> None:
+    """Draw a submodule's weights from N(0, 1 / fan-in), biases 0. Use with `Module.apply`.
 
-    Source: Dosovitskiy et al. 2021, published code; Hugging Face's ViTModel.
+    For encoders and cross-attention, which start from nothing. The usual fixed 0.02 suits widths near 1,000; in an
+    encoder 192 wide it lets so little of the picture through that the gates stay shut: after 1,750 steps on OpenMoji
+    somebody else's picture cost 0.09 nats per token, with this draw 0.55.
+
+    Source: LeCun et al. 1998, Efficient BackProp, sec. 4.6.
     """
-    if isinstance(module, nn.Linear | nn.Conv2d):
-        nn.init.trunc_normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+        nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

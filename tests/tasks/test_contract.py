@@ -1,0 +1,113 @@
+"""What the harness relies on, for every task and every data set found."""
+
+import hashlib
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from bimodal import registry
+from bimodal.types import Dataset, Example, Prediction
+
+VARIANTS = [
+    (name, variant) for name in registry.summaries("dataset") for variant in registry.load_source(name).variants
+]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture(params=VARIANTS, ids="-".join)
+def dataset(request: pytest.FixtureRequest, data_cache: Path) -> Dataset:
+    name, variant = request.param
+    return registry.load_source(name).load(variant, data_cache, silent)
+
+
+@pytest.fixture(params=sorted(registry.summaries("task")))
+def task(request: pytest.FixtureRequest):
+    return registry.load_task(request.param)
+
+
+@pytest.fixture
+def examples(task, data_cache: Path) -> tuple[Example, ...]:
+    source = registry.load_source(task.default_dataset)
+    return source.load(source.variants[0], data_cache, silent).examples("test")[:50]
+
+
+def test_a_task_gives_its_own_targets_the_best_score(task, examples) -> None:
+    own = task.score([Prediction(e.id, e.target) for e in examples], examples)
+    wrong = task.score([Prediction(e.id, "?") for e in examples], examples)
+    assert task.primary_metric in own
+    for name, metric in own.items():
+        if metric.unit == "points":
+            assert metric.value == pytest.approx(100)
+        gain = metric.value - wrong[name].value
+        assert (gain if metric.higher_is_better else -gain) > 0
+
+
+def test_a_task_scores_what_has_no_target_bits_and_what_has(task, examples) -> None:
+    plain = task.score([Prediction(e.id, e.target) for e in examples], examples)
+    with_bits = task.score([Prediction(e.id, e.target, 8.0) for e in examples], examples)
+    assert set(with_bits) - set(plain) == {"bits_per_byte"}
+
+
+def test_a_task_declares_its_margin_and_a_data_set_that_serves_it(task) -> None:
+    assert task.margin > 0
+    assert task.name in registry.load_source(task.default_dataset).tasks
+
+
+def test_a_prompt_is_text_and_never_holds_the_target(task, examples) -> None:
+    for example in examples:
+        assert example.target not in task.prompt(example)
+
+
+def test_a_data_set_has_all_splits_and_counts_them(dataset: Dataset) -> None:
+    assert {split: len(rows) for split, rows in dataset.splits.items()} == dataset.record.splits
+    assert all(dataset.record.splits[split] > 1 for split in ("train", "validation", "test"))
+
+
+def test_no_example_input_or_picture_is_in_two_splits(dataset: Dataset) -> None:
+    def keys(example: Example) -> set[str]:
+        found = {f"id {example.id}", f"text {example.text} {example.target}"}
+        for path in (example.image, example.audio):
+            if path is not None:
+                found.add(hashlib.sha256(path.read_bytes()).hexdigest())
+        return found
+
+    by_split = [set().union(*(keys(row) for row in rows)) for rows in dataset.splits.values()]
+    for first, second in combinations(by_split, 2):
+        assert not first & second
+
+
+def test_files_are_in_the_data_sets_own_folder(dataset: Dataset, data_cache: Path) -> None:
+    # `bench data get NAME --force` removes that folder, and nothing else.
+    own = data_cache / dataset.record.name
+    paths = [path for rows in dataset.splits.values() for row in rows for path in (row.image, row.audio) if path]
+    assert all(path.is_relative_to(own) for path in paths)
+
+
+def test_ids_are_unique_and_files_are_there(dataset: Dataset) -> None:
+    for rows in dataset.splits.values():
+        assert len({row.id for row in rows}) == len(rows)
+        for row in rows:
+            for path in (row.image, row.audio):
+                assert path is None or path.is_file()
+
+
+def test_the_modalities_of_the_card_are_those_of_the_examples(dataset: Dataset) -> None:
+    rows = [row for part in dataset.splits.values() for row in part]
+    assert ("image" in dataset.record.modalities) == any(row.image for row in rows)
+    assert ("audio" in dataset.record.modalities) == any(row.audio for row in rows)
+
+
+def test_a_card_says_licence_credit_and_source(dataset: Dataset) -> None:
+    record = dataset.record
+    assert all((record.version, record.description, record.licence, record.attribution, record.source))
+    assert record.licence_url.startswith("https://")
+    assert len(record.fingerprint) == 64
+
+
+def test_loading_twice_gives_the_same_fingerprint_and_order(dataset: Dataset, data_cache: Path) -> None:
+    again = registry.load_source(dataset.record.name).load(dataset.record.variant, data_cache, silent)
+    assert again == dataset
