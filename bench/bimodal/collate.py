@@ -62,10 +62,11 @@ class Collator:
         """
         prompt = (self.tokenizer.begin, *self.tokenizer.encode(self.prompt(example)))
         tokens = (*prompt, *self.tokenizer.encode(example.target), self.tokenizer.end)
-        if len(tokens) > self.max_positions + 1:
+        needed = len(tokens) - 1  # the last token is predicted, not read
+        if needed > self.max_positions:
             raise DataError(
-                f"Example {example.id!r} has {len(tokens)} tokens; the model reads at most {self.max_positions + 1}. "
-                f"Shorten it, or pass --set model.max_positions={len(tokens)}."
+                f"Example {example.id!r} needs {needed} positions; the model has {self.max_positions}. "
+                f"Shorten the text, or pass --set model.max_positions={needed}."
             )
         return Encoded(example, tokens, len(prompt))
 

@@ -23,6 +23,7 @@ def pair_caveats(
 ) -> tuple[str, ...]:
     """Every inequality left between two cells, and every reason why a verdict on them may not carry over."""
     return (
+        *_part_of_the_data(contestant),
         *_unused_input(contestant, probes),
         *_seeds(seeds),
         *_unequal_text(baseline, contestant),
@@ -33,6 +34,19 @@ def pair_caveats(
         *_few_examples(examples),
         *_failed(failed),
     )
+
+
+def _part_of_the_data(cell: CellResult) -> tuple[str, ...]:
+    data, seen = cell.config.data, cell.inputs_seen
+    notes = []
+    if cell.config.preset == "smoke":
+        notes.append("The smoke preset shows that everything works; its scores answer nothing. Use --preset small.")
+    if seen is not None and (data.train_limit or data.validation_limit or data.test_limit):
+        notes.append(
+            f"Only part of the data was used: {seen.train_examples:,} training, {seen.validation_examples:,} "
+            f"validation and {seen.test_examples:,} test examples."
+        )
+    return tuple(notes)
 
 
 def _unused_input(contestant: CellResult, probes: Sequence[ProbeDrop]) -> tuple[str, ...]:

@@ -18,14 +18,22 @@ def test_no_change_is_the_same_object() -> None:
     assert augment(pictures, AugmentConfig(), torch.Generator()) is pictures
 
 
-def test_a_shift_moves_the_picture_and_fills_with_white() -> None:
-    moved = augment(square(64), AugmentConfig(shift_px=8), torch.Generator().manual_seed(0))
+def test_a_shift_moves_the_picture() -> None:
+    moved = augment(square(64), AugmentConfig(shift_px=4), torch.Generator().manual_seed(0))
     assert moved.shape == (64, 3, 16, 16)
     columns = (1 - moved[:, 0]).sum(1)  # [batch, width]: how dark each column is
-    centre = (columns * torch.arange(16)).sum(1) / columns.sum(1).clamp(min=1e-6)
-    assert centre.std() > 2
-    assert moved.max() <= 1
-    assert torch.all(moved[:, :, 0, 0] > 0.99)
+    centre = (columns * torch.arange(16)).sum(1) / columns.sum(1)
+    assert centre.std() > 1
+    assert centre.sub(7.5).abs().max() < 4.1
+
+
+def test_what_moves_in_from_outside_is_white() -> None:
+    black = torch.full((64, 3, 16, 16), -1.0)
+    moved = augment(black, AugmentConfig(shift_px=6), torch.Generator().manual_seed(0))
+    corners = torch.stack([moved[:, 0, y, x] for y in (0, 15) for x in (0, 15)])
+    # All but those shifted by less than a pixel in both directions.
+    assert (corners.max(0).values > 0.9).sum() > 60
+    assert torch.all(moved[:, 0, 8, 8] == -1)
 
 
 def test_every_picture_gets_its_own_change() -> None:

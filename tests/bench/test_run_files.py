@@ -42,7 +42,7 @@ def test_both_contestants_saw_the_same_text_and_one_saw_pictures(run: Run) -> No
     assert multimodal is not None
     assert gpt.text_sha256 == multimodal.text_sha256
     assert (gpt.modalities, multimodal.modalities) == ((), ("image",))
-    assert gpt.train_examples == multimodal.train_examples == 256
+    assert gpt.train_examples == multimodal.train_examples == 512
 
 
 def test_training_was_equal_in_steps_and_examples(run: Run) -> None:

@@ -83,3 +83,11 @@ def test_flattened_joins_keys_by_dots() -> None:
 def test_differing_settings_leave_out_the_models_name() -> None:
     assert differing_settings(make_config("gpt"), make_config("multimodal")) == {}
     assert differing_settings(make_config("gpt"), make_config("gpt", kernel="sdpa")) == {"kernel": ("auto", "sdpa")}
+
+
+def test_a_part_of_the_data_and_the_smoke_preset_are_said() -> None:
+    config = make_config("multimodal")
+    limited = config.model_copy(update={"preset": "smoke", "data": config.data.model_copy(update={"train_limit": 512})})
+    text = caveats(cell("multimodal", config=limited))
+    assert "its scores answer nothing" in text
+    assert "Only part of the data was used: " in text
