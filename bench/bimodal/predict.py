@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
+from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.generate import generate
+from bimodal.likelihood import target_bits
 from bimodal.schema import DecodeConfig
 from bimodal.types import Contestant, Prediction, Progress
 
@@ -86,17 +85,3 @@ def generate_tokens(
         end_token=collator.tokenizer.end,
         generator=generator,
     )
-
-
-@torch.no_grad()
-def target_bits(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> list[float]:
-    """Negative log2-likelihood of each target (end of text included), by teacher forcing."""
-    batch = to_device(collator.training_batch(rows), device)
-    with_loss = batch.targets != NO_LOSS
-    states = model.hidden(batch.tokens, context=model.encode(batch))
-    nats = torch.zeros(batch.targets.shape, dtype=torch.float64, device=device)
-    nats[with_loss] = functional.cross_entropy(
-        model.logits(states[with_loss]).float(), batch.targets[with_loss], reduction="none"
-    ).double()
-    bits: list[float] = (nats.sum(1) / math.log(2)).tolist()
-    return bits

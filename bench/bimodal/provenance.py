@@ -1,7 +1,4 @@
-"""Where a result comes from: code, packages, Python, machine, determinism.
-
-Nothing here imports torch; what only torch can tell is null until somebody else has imported it.
-"""
+"""Where a result comes from: code, packages, Python, machine. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ _ASK_TIMEOUT_S = 10
 
 
 def provenance() -> dict[str, Any]:
-    """Code, packages, Python, machine and determinism, as plain JSON data."""
+    """Code, packages, Python and machine, as plain JSON data."""
     return {
         "code": {
             "version": _package_version("bimodal"),
@@ -63,8 +60,6 @@ def provenance() -> dict[str, Any]:
             "memory_bytes": psutil.virtual_memory().total,
             "gpus": gpu_names(),
         },
-        "threads": _torch_threads(),
-        "determinism": determinism_flags(),
     }
 
 
@@ -138,11 +133,6 @@ def _sources() -> Iterator[tuple[str, bytes]]:
             for path in sorted(Path(folder).rglob("*")):
                 if path.suffix in CODE_SUFFIXES and path.is_file():
                     yield f"{package}/{path.relative_to(folder).as_posix()}", path.read_bytes()
-
-
-def _torch_threads() -> int | None:
-    torch = sys.modules.get("torch")
-    return None if torch is None else int(torch.get_num_threads())
 
 
 def _package_version(name: str) -> str | None:

@@ -10,22 +10,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from dataclasses import asdict, dataclass, field, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from bimodal import store
 from bimodal.augment import augment
-from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
+from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.errors import CheckpointError, UserError
+from bimodal.likelihood import bits_per_byte, summed_loss
+from bimodal.optimisation import (
+    Precision,
+    autocast,
+    choose_precision,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from bimodal.order import epoch_batches
-from bimodal.schema import TrainConfig, TrainCost, TrainSummary
+from bimodal.schema import AugmentConfig, TrainConfig, TrainCost, TrainSummary
 from bimodal.types import Batch, Contestant, Progress
 
 _LOG_EVERY = 10
@@ -53,11 +60,49 @@ class _State:
     flops_per_example: float = 0.0
     resumed_at: list[int] = field(default_factory=list)
 
+    def count_evaluation(self, found: float, *, patience: int | None, planned_steps: int) -> bool:
+        """Note a validation loss; returns whether it is the best so far."""
+        improved = found < self.best_bits_per_byte
+        self.last_bits_per_byte = found
+        if improved:
+            self.best_step, self.best_bits_per_byte = self.step, found
+        self.evaluations_without_gain = 0 if improved else self.evaluations_without_gain + 1
+        out_of_patience = patience is not None and self.evaluations_without_gain >= patience
+        self.stopped_early = out_of_patience and self.step < planned_steps
+        return improved
+
 
 @dataclass(frozen=True, slots=True)
-class _Interval:
-    first_step: int
-    end_step: int
+class _Learner:
+    """Everything a step needs."""
+
+    model: Contestant
+    module: nn.Module
+    collator: Collator
+    optimizer: torch.optim.Optimizer
+    config: TrainConfig
+    seed: int
+    device: torch.device
+    precision: Precision
+
+    def step(self, step: int, batches: Sequence[Sequence[Encoded]], rate: float) -> tuple[Tensor, Tensor, int]:
+        """One optimiser step over accumulated batches: loss in nats per target token, gradient norm, target tokens."""
+        set_learning_rate(self.optimizer, rate)
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
+        tokens = sum(row.target_length for rows in batches for row in rows)
+        loss = torch.zeros((), device=self.device)
+        for rows in batches:
+            batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
+            with autocast(self.device, self.precision):
+                summed = summed_loss(
+                    self.model, to_device(batch, self.device), label_smoothing=self.config.label_smoothing
+                )
+            (summed / tokens).backward()  # type: ignore[no-untyped-call]
+            loss += summed.detach() / tokens
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss, norm, tokens
 
 
 def finetune(
@@ -74,86 +119,46 @@ def finetune(
 ) -> tuple[TrainSummary, TrainCost]:
     """Train a contestant and leave it with the weights that did best on the validation split.
 
-    AdamW (Loshchilov & Hutter 2019) with decay on matrices only, linear warm-up and cosine decay, gradient clipping
-    and accumulation. The loss is cross-entropy per target token over the whole effective batch. Writes
-    `train.jsonl`, the best checkpoint, and a restart point after every validation; picks up the latter if present.
+    AdamW, linear warm-up and cosine decay, gradient clipping and accumulation (`optimisation`). The loss is
+    cross-entropy per target token over the whole effective batch. Writes `train.jsonl`, the best checkpoint, and a
+    restart point after every validation; picks up the latter if present.
 
     Raises:
         DivergedError: the loss is not finite.
         CheckpointError: the restart point is cut short or belongs to another model.
     """
     module = cast(nn.Module, model)
-    precision = _precision(config, device)
+    precision = choose_precision(config, device)
     steps_per_epoch = math.ceil(len(train) / (config.batch_size * config.accumulate))
-    planned = min(config.epochs * steps_per_epoch, config.max_steps or math.inf)
-    planned_steps = int(planned)
-    optimizer = torch.optim.AdamW(
-        _parameter_groups(module, config.weight_decay),
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
-    )
+    planned_steps = min(config.epochs * steps_per_epoch, config.max_steps or config.epochs * steps_per_epoch)
+    optimizer = make_optimizer(module, config)
     state = _restore(module, optimizer, files)
     log = store.JsonlLog.resume(files.train_log, lambda row: row["step"] <= state.step)
     if state.step == 0:
         state.flops_per_example = _flops_per_example(model, collator, train[: config.batch_size], device)
+    learner = _Learner(model, module, collator, optimizer, config, seed, device, precision)
 
-    for interval in _intervals(planned_steps, config.evaluations, state):
-        started = time.perf_counter()
-        before_s = state.wall_s
-        torch.manual_seed(derive_seed(seed, "dropout", interval.first_step))
+    for end_step in _interval_ends(planned_steps, config.evaluations, state):
+        started, before_s = time.perf_counter(), state.wall_s
+        torch.manual_seed(derive_seed(seed, "dropout", state.step))
         module.train()
-        batches = _steps(train, config, seed=seed, first=interval.first_step, end=interval.end_step)
-        for step, rows in batches:
-            learning_rate = _learning_rate(step, planned_steps, config)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
-            generator = torch.Generator().manual_seed(derive_seed(seed, "augment", step))
-            loss = torch.zeros((), device=device)
-            tokens = sum(row.target_length for part in rows for row in part)
-            for part in rows:
-                batch = to_device(_augmented(collator.training_batch(part), config, generator), device)
-                with _autocast(device, precision):
-                    summed = summed_loss(model, batch, label_smoothing=config.label_smoothing)
-                (summed / tokens).backward()  # type: ignore[no-untyped-call]
-                loss += summed.detach() / tokens
-            norm = nn.utils.clip_grad_norm_(module.parameters(), config.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        for step, batches in _steps(train, config, seed=seed, first=state.step, end=end_step):
+            rate = learning_rate(step, planned_steps, config)
+            loss, norm, tokens = learner.step(step, batches, rate)
             state.step = step + 1
-            state.examples += sum(len(part) for part in rows)
+            state.examples += sum(len(rows) for rows in batches)
             state.target_tokens += tokens
-            if state.step % _LOG_EVERY == 0 or state.step == interval.end_step:
-                _check_finite(float(loss), state.step, learning_rate)
-                log.append(
-                    {
-                        "step": state.step,
-                        "loss": float(loss),
-                        "learning_rate": learning_rate,
-                        "gradient_norm": float(norm),
-                        "wall_s": before_s + time.perf_counter() - started,
-                    }
-                )
+            if state.step % _LOG_EVERY == 0 or state.step == end_step:
+                # Only here: reading a loss makes a GPU wait.
+                _check_finite(float(loss), state.step, rate)
+                row = {"step": state.step, "loss": float(loss), "learning_rate": rate, "gradient_norm": float(norm)}
+                log.append({**row, "wall_s": before_s + time.perf_counter() - started})
             progress("train", state.step, planned_steps)
-        state.last_bits_per_byte = bits_per_byte(model, collator, validation, config.batch_size, device)
-        improved = state.last_bits_per_byte < state.best_bits_per_byte
-        if improved:
-            state.best_step, state.best_bits_per_byte = state.step, state.last_bits_per_byte
+        found = bits_per_byte(model, collator, validation, config.batch_size, device)
+        if state.count_evaluation(found, patience=config.patience, planned_steps=planned_steps):
             store.save_weights(files.checkpoint, module.state_dict())
-        state.evaluations_without_gain = 0 if improved else state.evaluations_without_gain + 1
-        state.stopped_early = (
-            config.patience is not None
-            and state.evaluations_without_gain >= config.patience
-            and state.step < planned_steps
-        )
         state.wall_s = before_s + time.perf_counter() - started
-        log.append(
-            {
-                "step": state.step,
-                "validation_bits_per_byte": state.last_bits_per_byte,
-                "wall_s": state.wall_s,
-            }
-        )
+        log.append({"step": state.step, "validation_bits_per_byte": found, "wall_s": state.wall_s})
         store.save_state(
             files.training_state,
             {"model": module.state_dict(), "optimizer": optimizer.state_dict(), "progress": asdict(state)},
@@ -182,38 +187,11 @@ def finetune(
     return summary, cost
 
 
-def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy in nats, summed over the target tokens of a batch. Logits are made only where there is a loss."""
-    states = model.hidden(batch.tokens, context=model.encode(batch))
-    with_loss = batch.targets != NO_LOSS
-    return functional.cross_entropy(
-        model.logits(states[with_loss]).float(),
-        batch.targets[with_loss],
-        reduction="sum",
-        label_smoothing=label_smoothing,
-    )
-
-
-@torch.no_grad()
-def bits_per_byte(
-    model: Contestant, collator: Collator, rows: Sequence[Encoded], batch_size: int, device: torch.device
-) -> float:
-    """Bits the model needs for the targets (end of text included) per UTF-8 byte of target."""
-    cast(nn.Module, model).eval()
-    by_length = sorted(rows, key=lambda row: len(row.tokens))
-    nats = 0.0
-    for start in range(0, len(by_length), batch_size):
-        batch = to_device(collator.training_batch(by_length[start : start + batch_size]), device)
-        nats += float(summed_loss(model, batch))
-    return nats / math.log(2) / sum(len(row.example.target.encode()) for row in rows)
-
-
-def _intervals(planned_steps: int, evaluations: int, state: _State) -> Iterator[_Interval]:
-    """The stretches between validations that are still to be done; stops when `state` says so."""
-    ends = sorted({max(1, round(planned_steps * (i + 1) / evaluations)) for i in range(evaluations)})
-    for end in ends:
+def _interval_ends(planned_steps: int, evaluations: int, state: _State) -> Iterator[int]:
+    """The steps at which validations are still to be done; stops when `state` says so."""
+    for end in sorted({max(1, round(planned_steps * (i + 1) / evaluations)) for i in range(evaluations)}):
         if end > state.step and not state.stopped_early:
-            yield _Interval(state.step, end)
+            yield end
 
 
 def _steps(
@@ -232,40 +210,10 @@ def _steps(
         yield step, [[rows[index] for index in batch] for batch in chosen]
 
 
-def _learning_rate(step: int, planned_steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then cosine decay to `min_learning_rate_ratio`."""
-    warmup = max(1, round(config.warmup_fraction * planned_steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, planned_steps - warmup)
-    floor = config.min_learning_rate_ratio
-    return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def _parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay for matrices; none for biases, norms, gates and other vectors."""
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in trained if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
-    ]
-
-
-def _augmented(batch: Batch, config: TrainConfig, generator: torch.Generator) -> Batch:
+def _augmented(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
     if batch.image is None:
         return batch
-    image = augment(batch.image, config.augment, generator)
-    return Batch(batch.tokens, batch.targets, batch.lengths, image, batch.image_mask, batch.audio, batch.audio_mask)
-
-
-def _precision(config: TrainConfig, device: torch.device) -> Literal["fp32", "bf16"]:
-    if config.precision != "auto":
-        return config.precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-
-
-def _autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    return replace(batch, image=augment(batch.image, config, generator))
 
 
 def _flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:

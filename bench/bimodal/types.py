@@ -1,4 +1,4 @@
-"""In-memory types that cross a package border. What is written to disk is in `schema.py`.
+"""In-memory types that cross a package border. What is written to disk is in `schema`.
 
 Shape legend: batch, position (token), channel, height, width, mel, frame, layer, head, key, head_dim.
 Torch appears in annotations only, so that the command line can import this module cheaply.

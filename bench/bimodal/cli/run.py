@@ -1,0 +1,152 @@
+"""Commands that train: `bench run`, `bench reproduce`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bimodal.cli.app import EPILOG, Json, RunPath, app, command, console
+
+
+@app.command(epilog=EPILOG)
+@command
+def run(
+    task: Annotated[str, typer.Option("--task", help="What is to be done: see `bench list tasks`.")],
+    model: Annotated[
+        str, typer.Option("--model", help="`both`, one contestant, or several with commas between.")
+    ] = "both",
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Default: the task's own.", show_default=False)
+    ] = None,
+    preset: Annotated[str, typer.Option("--preset", help="smoke, small, base, or a TOML file of your own.")] = "small",
+    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, from --seed upwards.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="The first seed.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    kernel: Annotated[
+        str, typer.Option("--kernel", help="Attention backend: auto, native, cuda, sdpa or reference.")
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting, as key=value; repeatable.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the run. Default: runs/<run-id>.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out: complete cells are kept.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Train the contestants, measure them, and write a report.
+
+    Examples:
+        bench run --task captioning --model both
+
+        bench run --task captioning --model both --preset smoke --out try
+
+        bench run --task captioning --set data.variant=hard --set train.epochs=20 --seeds 3
+    """
+    from bimodal import store
+    from bimodal.config import Request, plan
+    from bimodal.console import TerminalWatcher
+    from bimodal.errors import UsageError
+    from bimodal.launch import launch
+
+    if resume and out is None:
+        raise UsageError("--resume needs --out: the folder of the run to go on with.")
+    cells = plan(
+        Request(
+            task=task,
+            model=model,
+            dataset=dataset,
+            preset=preset,
+            seed=seed,
+            seeds=seeds,
+            device=device,
+            kernel=kernel,
+            settings=set_ or (),
+        )
+    )
+    run_id = store.new_run_id(task, model, cells[0].preset)
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        done, comparison = launch(
+            cells,
+            out,
+            run_id=run_id,
+            command=shlex.join(["bench", *sys.argv[1:]]),
+            resume=resume,
+            watcher=watcher,
+        )
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "run": str(done.directory.path),
+                    "report": str(done.directory.report),
+                    "status": done.manifest.status,
+                    "cells": {
+                        result.config.cell: {
+                            "status": result.status,
+                            "metrics": {name: metric.value for name, metric in result.metrics.items()},
+                            "error": result.error.message if result.error else None,
+                        }
+                        for result in done.results
+                    },
+                    "verdicts": [pair.verdict.model_dump() for task in comparison.tasks for pair in task.pairs],
+                }
+            )
+        )
+    else:
+        from bimodal_reports import closing_table
+
+        console().print(closing_table(done.results, comparison))
+        typer.echo(f"\nReport: {done.directory.report}")
+    return 0 if done.manifest.status == "ok" else 1
+
+
+@app.command(epilog=EPILOG)
+@command
+def reproduce(
+    run: RunPath,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the second run. Default: inside the first.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Run it again and answer REPRODUCED, DRIFTED or BROKEN.
+
+    Example: bench reproduce runs/first
+    """
+    from bimodal.console import TerminalWatcher
+    from bimodal.publish import load_run
+    from bimodal.reproduce import reproduce as again
+
+    loaded = load_run(run)
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        answer = again(loaded, out, watcher)
+    if as_json:
+        typer.echo(answer.model_dump_json())
+        return 0 if answer.answer == "REPRODUCED" else 1
+    for cell in answer.cells:
+        state = "same to the bit" if cell.bitwise else "differs"
+        typer.echo(f"{cell.cell}: {state}")
+        if not cell.weights_equal:
+            typer.echo("  weights differ")
+        if not cell.predictions_equal:
+            typer.echo("  predictions differ")
+        for drift in cell.drifts:
+            typer.echo(f"  {drift.name}: {drift.before:.6g} -> {drift.after:.6g}")
+    for problem in answer.broken:
+        typer.echo(problem)
+    if answer.answer != "REPRODUCED":
+        for change in answer.environment_changes:
+            typer.echo(f"changed since: {change}")
+    typer.echo(answer.answer)
+    return 0 if answer.answer == "REPRODUCED" else 1

@@ -1,0 +1,52 @@
+"""How likely a contestant finds the targets: the training loss, and bits per byte."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
+from bimodal.types import Batch, Contestant
+
+
+def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy in nats, summed over the target tokens of a batch."""
+    return functional.cross_entropy(
+        *_logits_and_targets(model, batch), reduction="sum", label_smoothing=label_smoothing
+    )
+
+
+@torch.no_grad()
+def target_bits(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> list[float]:
+    """Negative log2-likelihood of each target (end of text included), by teacher forcing."""
+    batch = to_device(collator.training_batch(rows), device)
+    logits, targets = _logits_and_targets(model, batch)
+    nats = torch.zeros(batch.targets.shape, dtype=torch.float64, device=device)
+    nats[batch.targets != NO_LOSS] = functional.cross_entropy(logits, targets, reduction="none").double()
+    bits: list[float] = (nats.sum(1) / math.log(2)).tolist()
+    return bits
+
+
+@torch.no_grad()
+def bits_per_byte(
+    model: Contestant, collator: Collator, rows: Sequence[Encoded], batch_size: int, device: torch.device
+) -> float:
+    """Bits the model needs for the targets (end of text included) per UTF-8 byte of target."""
+    cast(nn.Module, model).eval()
+    by_length = sorted(rows, key=lambda row: len(row.tokens))
+    bits = 0.0
+    for start in range(0, len(by_length), batch_size):
+        bits += sum(target_bits(model, collator, by_length[start : start + batch_size], device))
+    return bits / sum(len(row.example.target.encode()) for row in rows)
+
+
+def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits [target, vocab_size] and targets [target], made only where there is a loss."""
+    states = model.hidden(batch.tokens, context=model.encode(batch))
+    with_loss = batch.targets != NO_LOSS
+    return model.logits(states[with_loss]).float(), batch.targets[with_loss]

@@ -1,0 +1,103 @@
+"""What the results of a run say together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from bimodal.schema.base import SCHEMA_VERSION, Record
+from bimodal.schema.results import DatasetRecord, TaskRecord
+
+
+class Difference(Record):
+    """`contestant` minus `baseline` in one metric, on the same examples."""
+
+    metric: str
+    unit: str
+    higher_is_better: bool
+    baseline_value: float
+    contestant_value: float
+    value: float
+    ci95: tuple[float, float]
+    ci90: tuple[float, float]
+    p_value: float
+    """Paired approximate randomisation, two-sided."""
+    examples: PositiveInt
+    resamples: PositiveInt
+
+
+class Verdict(Record):
+    """The answer for one pair, and the sentence that may be quoted."""
+
+    outcome: Literal["better", "worse", "equivalent", "inconclusive"]
+    metric: str
+    margin: float
+    sentence: str
+    caveats: tuple[str, ...]
+
+
+class ProbeDrop(Record):
+    """How much of a contestant's own score is lost when its inputs are changed."""
+
+    contestant: str
+    probe: str
+    metric: str
+    true_value: float
+    probe_value: float
+    drop: float
+    ci95: tuple[float, float]
+
+
+class CostRatio(Record):
+    """`contestant` over `baseline` for one cost; above 1 is dearer."""
+
+    name: str
+    unit: str
+    baseline_value: float
+    contestant_value: float
+    ratio: float
+
+
+class Pair(Record):
+    """A contestant held against the baseline of its task and data set."""
+
+    baseline: str
+    contestant: str
+    seed: NonNegativeInt
+    verdict: Verdict
+    differences: tuple[Difference, ...]
+    costs: tuple[CostRatio, ...]
+
+
+class Sample(Record):
+    """One test example with everybody's output, for the sample browser."""
+
+    id: str
+    text: str
+    target: str
+    predictions: dict[str, str]
+    """By contestant; probes as `<contestant>.<probe>`."""
+    scores: dict[str, float]
+    """Sentence-level chrF by the same keys, to sort by."""
+
+
+class TaskComparison(Record):
+    """All contestants of one task on one data set."""
+
+    task: TaskRecord
+    dataset: DatasetRecord
+    contestants: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    probes: tuple[ProbeDrop, ...]
+    samples: tuple[Sample, ...]
+    failed: dict[str, str]
+    """Cell name to error message, for the cells without a result."""
+
+
+class Comparison(Record):
+    """`comparison.json`: differences, intervals, verdicts."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    tasks: tuple[TaskComparison, ...]

@@ -1,0 +1,169 @@
+"""Everything that decides what a cell computes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from bimodal.schema.base import SCHEMA_VERSION, Fraction, PositiveFloat, Record
+
+
+class DataConfig(Record):
+    """Which examples a cell sees."""
+
+    name: str
+    variant: str = "default"
+    """Which split of the data set; `default` is the one its card names first."""
+    train_limit: PositiveInt | None = None
+    """Use at most so many training examples (a fixed, seeded sample); null is all."""
+    validation_limit: PositiveInt | None = None
+    test_limit: PositiveInt | None = None
+
+
+class TokenizerConfig(Record):
+    """Where the tokenizer comes from."""
+
+    source: str = "train"
+    """`train`: a byte-level BPE trained on the training split; else a Hugging Face hub id or local folder."""
+    vocab_size: PositiveInt = 1024
+
+
+class ImageEncoderConfig(Record):
+    """A ViT (Dosovitskiy et al. 2021, sec. 3.1)."""
+
+    image_size: PositiveInt = 64
+    """Height and width in pixels; pictures of another size are resized."""
+    patch_size: PositiveInt = 16
+    embed_dim: PositiveInt = 256
+    num_layers: PositiveInt = 4
+    num_heads: PositiveInt = 4
+    mlp_dim: PositiveInt | None = None
+    """Hidden width of the feed-forward layers; null is 4 * embed_dim."""
+    dropout: Fraction = 0.0
+    layer_norm_eps: PositiveFloat = 1e-12
+    init: str | None = None
+    """Hugging Face hub id or local folder of a ViT; its architecture then replaces the numbers above."""
+
+
+class AudioEncoderConfig(Record):
+    """A Whisper-style encoder (Radford et al. 2022, sec. 2.2) on log-mel features."""
+
+    sample_rate_hz: PositiveInt = 16_000
+    num_mels: PositiveInt = 80
+    max_frames: PositiveInt = 1000
+    """Longest clip, in 10 ms frames; longer ones are cut."""
+    embed_dim: PositiveInt = 256
+    num_layers: PositiveInt = 4
+    num_heads: PositiveInt = 4
+    mlp_dim: PositiveInt | None = None
+    dropout: Fraction = 0.0
+    init: str | None = None
+    """Hugging Face hub id or local folder of a Whisper model; its architecture then replaces the numbers above."""
+
+
+class ModelConfig(Record):
+    """The architecture of one contestant. The decoder's numbers are shared by all of them."""
+
+    name: str
+    num_layers: PositiveInt = 4
+    num_heads: PositiveInt = 4
+    embed_dim: PositiveInt = 256
+    mlp_dim: PositiveInt | None = None
+    """Hidden width of the feed-forward layers; null is 4 * embed_dim."""
+    max_positions: PositiveInt = 128
+    dropout: Fraction = 0.1
+    layer_norm_eps: PositiveFloat = 1e-5
+    init: str | None = None
+    """Hugging Face hub id or local folder of a GPT-2; its architecture then replaces the numbers above."""
+    cross_layers: tuple[NonNegativeInt, ...] | None = None
+    """Decoder blocks that get a gated cross-attention layer (multimodal only); null is all of them."""
+    image: ImageEncoderConfig = ImageEncoderConfig()
+    audio: AudioEncoderConfig = AudioEncoderConfig()
+
+
+class AugmentConfig(Record):
+    """Random changes to training pictures, as data. All zero: none."""
+
+    shift_px: NonNegativeInt = 0
+    """Largest translation in each direction, in pixels of the encoder's input."""
+    scale: Fraction = 0.0
+    """Largest relative zoom in or out."""
+    rotate_deg: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    brightness: Fraction = 0.0
+    """Largest relative change of brightness."""
+
+
+class TrainConfig(Record):
+    """One optimiser and one schedule for every contestant: AdamW, linear warm-up, cosine decay."""
+
+    epochs: PositiveInt = 10
+    max_steps: PositiveInt | None = None
+    """Stop after so many optimiser steps, whatever `epochs` says; null is no limit."""
+    batch_size: PositiveInt = 64
+    accumulate: PositiveInt = 1
+    """Batches per optimiser step; the effective batch is batch_size * accumulate."""
+    learning_rate: PositiveFloat = 1e-3
+    min_learning_rate_ratio: Fraction = 0.01
+    warmup_fraction: Fraction = 0.05
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.05
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.98
+    clip_norm: PositiveFloat = 1.0
+    label_smoothing: Fraction = 0.0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 autocast on a CUDA device that has it, else fp32."""
+    evaluations: PositiveInt = 10
+    """How often the validation loss is measured (and a restart point written) over the whole training."""
+    patience: PositiveInt | None = None
+    """Stop early after so many evaluations without a better validation loss; null is never."""
+    augment: AugmentConfig = AugmentConfig()
+
+
+class DecodeConfig(Record):
+    """How text is generated."""
+
+    strategy: Literal["greedy", "beam", "sample"] = "greedy"
+    max_new_tokens: PositiveInt = 32
+    batch_size: PositiveInt = 64
+    beam_size: PositiveInt = 4
+    length_penalty: Annotated[float, Field(ge=0.0)] = 1.0
+    """Beam scores are divided by length ** length_penalty (0: no normalisation)."""
+    temperature: PositiveFloat = 1.0
+    top_k: PositiveInt | None = None
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+
+
+class MeasureConfig(Record):
+    """How cost is measured."""
+
+    requests: PositiveInt = 30
+    """Timed single requests (batch size 1); p99 is given from 100 on."""
+    warmup: NonNegativeInt = 3
+    """Requests run before, and not counted."""
+    throughput_batch_size: PositiveInt = 32
+    throughput_rounds: PositiveInt = 3
+
+
+class RunConfig(Record):
+    """One cell: one contestant, on one task and data set, from one seed. Nothing else decides its result."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    task: str
+    preset: str
+    seed: NonNegativeInt = 0
+    device: str = "auto"
+    kernel: str = "auto"
+    threads: PositiveInt | None = None
+    """CPU threads; null is one per physical core."""
+    data: DataConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig
+    train: TrainConfig = TrainConfig()
+    decode: DecodeConfig = DecodeConfig()
+    measure: MeasureConfig = MeasureConfig()
+
+    @property
+    def cell(self) -> str:
+        """Folder name of the cell: `<task>.<dataset>.<model>.s<seed>`."""
+        return f"{self.task}.{self.data.name}.{self.model.name}.s{self.seed}"

@@ -1,0 +1,221 @@
+"""What a cell found out, and the manifest of its run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from bimodal.schema.base import SCHEMA_VERSION, Modality, Record, Split, Unavailable
+from bimodal.schema.config import RunConfig
+
+
+class Metric(Record):
+    """A score over the test split."""
+
+    value: float
+    unit: str
+    """`points` (0 to 100), `fraction` (0 to 1), `bits/byte`, ..."""
+    higher_is_better: bool
+    signature: str
+    """Everything needed to reproduce the score; for BLEU and chrF sacrebleu's own signature."""
+    ci95: tuple[float, float] | None
+    """95 % bootstrap interval over test examples; null with fewer than two."""
+
+
+class Latency(Record):
+    """Wall time of one phase for single requests, in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float | None
+    """Null with fewer than 100 samples: a tail needs samples."""
+    samples: NonNegativeInt
+    warmup: NonNegativeInt
+
+
+class Throughput(Record):
+    """Batched generation over the test split."""
+
+    examples_per_s: float
+    tokens_per_s: float
+    """Generated tokens, end-of-text included."""
+    batch_size: PositiveInt
+
+
+class PeakMemory(Record):
+    """Memory, with what each number means in its name."""
+
+    parameters_bytes: NonNegativeInt
+    rss_train_bytes: NonNegativeInt | Unavailable
+    """Peak resident set while training, above the process before the model was built."""
+    rss_generate_bytes: NonNegativeInt | Unavailable
+    """Peak resident set while generating, above the process before the model was built."""
+    cuda_allocated_bytes: NonNegativeInt | Unavailable
+    cuda_reserved_bytes: NonNegativeInt | Unavailable
+
+
+class TrainCost(Record):
+    """What training took."""
+
+    wall_s: float
+    """Time in training steps and validation, over all attempts of a resumed run."""
+    steps: NonNegativeInt
+    examples: NonNegativeInt
+    """Examples seen, counted once per pass."""
+    target_tokens: NonNegativeInt
+    """Tokens with a loss, counted once per pass."""
+    flops: float | Unavailable
+    """Forward and backward, counted by torch's flop counter on one batch and scaled by steps."""
+
+
+class Cost(Record):
+    """What a contestant costs."""
+
+    parameters: NonNegativeInt
+    encode_ms: Latency | None
+    """Image and audio encoders plus cross-attention keys and values; null for a text-only model."""
+    prefill_ms: Latency
+    """First token after the prompt, encoders not included."""
+    decode_ms_per_token: Latency | None
+    """Each further token; null if no request produced more than one."""
+    end_to_end_ms: Latency
+    """A whole request: encode, prefill, decode to the end, and detokenise."""
+    throughput: Throughput
+    peak_memory: PeakMemory
+    energy_j: float | Unavailable
+    train: TrainCost
+
+
+class TrainSummary(Record):
+    """How training went; the curve itself is in train.jsonl."""
+
+    steps: NonNegativeInt
+    planned_steps: NonNegativeInt
+    best_step: NonNegativeInt
+    best_validation_bits_per_byte: float
+    final_validation_bits_per_byte: float
+    stopped_early: bool
+    precision: Literal["fp32", "bf16"]
+    resumed_at_steps: tuple[NonNegativeInt, ...] = ()
+    weights_sha256: str
+    """Over names, shapes and bytes of the best checkpoint's tensors."""
+
+
+class InputsSeen(Record):
+    """What a contestant was given, so that 'the same text for both' can be checked."""
+
+    modalities: tuple[Modality, ...]
+    train_examples: NonNegativeInt
+    validation_examples: NonNegativeInt
+    test_examples: NonNegativeInt
+    text_sha256: str
+    """Over prompts and targets of all splits in order; equal for contestants that saw the same text."""
+
+
+class Probe(Record):
+    """The same checkpoint on changed inputs; `deranged`: nobody gets their own picture."""
+
+    metrics: dict[str, Metric]
+    predictions_path: str
+
+
+class KernelUsed(Record):
+    """Which attention backend ran, and why it was this one."""
+
+    requested: str
+    name: str
+    reason: str
+
+
+class CellError(Record):
+    """Why a cell has no result."""
+
+    kind: str
+    """Class name of the error, or `Killed`, `Interrupted`."""
+    message: str
+    log_path: str | None = None
+
+
+class CellResult(Record):
+    """`cells/<cell>/result.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Literal["ok", "failed"]
+    config: RunConfig
+    kernel_used: KernelUsed | None = None
+    inputs_seen: InputsSeen | None = None
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    probes: dict[str, Probe] = Field(default_factory=dict)
+    cost: Cost | None = None
+    train: TrainSummary | None = None
+    predictions_path: str | None = None
+    predictions_sha256: str | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    error: CellError | None = None
+    wall_s: float = 0.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> CellResult:
+        if self.status == "ok" and not (self.metrics and self.cost and self.train):
+            raise ValueError("a cell with status 'ok' needs metrics, cost and train")
+        if self.status == "failed" and self.error is None:
+            raise ValueError("a cell with status 'failed' needs an error")
+        return self
+
+
+class PredictionRow(Record):
+    """One line of predictions.jsonl."""
+
+    id: str
+    text: str
+    """The prompt."""
+    target: str
+    prediction: str
+    target_bits: float | None
+    """Negative log2-likelihood the model gives the target (teacher forcing); null where not asked."""
+    target_bytes: NonNegativeInt
+    """UTF-8 bytes of the target."""
+
+
+class DatasetRecord(Record):
+    """A data set as a run used it: enough to find it again and to give credit."""
+
+    name: str
+    version: str
+    variant: str
+    description: str
+    licence: str
+    licence_url: str
+    attribution: str
+    source: str
+    modalities: tuple[Modality, ...]
+    fingerprint: str
+    splits: dict[Split, NonNegativeInt]
+
+
+class TaskRecord(Record):
+    """A task as declared before the run."""
+
+    name: str
+    version: str
+    primary_metric: str
+    margin: float
+    """The smallest difference of the primary metric worth paying for."""
+
+
+class Manifest(Record):
+    """`run.json`: what was asked, of which code, on which machine, with which data."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    command: str
+    created_at: str
+    """UTC, ISO 8601."""
+    finished_at: str | None = None
+    status: Literal["running", "ok", "failed", "interrupted"] = "running"
+    tasks: tuple[TaskRecord, ...]
+    datasets: tuple[DatasetRecord, ...]
+    cells: tuple[RunConfig, ...]
+    environment: dict[str, Any]
+    """code (version, git revision, dirty, fingerprint), packages, python, machine."""
