@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
 
 from bimodal.errors import UsageError
@@ -64,23 +66,25 @@ def compare_runs(first: Run, second: Run) -> tuple[RunDifference, ...]:
     return tuple(sorted(rows, key=lambda row: (row.cell, row.metric)))
 
 
-def table(rows: Sequence[RunDifference]) -> Table:
-    """The differences for a terminal."""
-    shown = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("cell", "metric"):
-        shown.add_column(heading)
+def tables(rows: Sequence[RunDifference]) -> Group:
+    """The differences for a terminal, one table per cell."""
+    cells = dict.fromkeys(row.cell for row in rows)
+    return Group(*(_table(cell, [row for row in rows if row.cell == cell]) for cell in cells))
+
+
+def _table(cell: str, rows: Sequence[RunDifference]) -> Table:
+    shown = Table(title=cell, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("metric", no_wrap=True)
     for heading in ("first", "second", "second - first", "95 % interval"):
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        interval = "other test examples" if row.ci95 is None else f"{row.ci95[0]:+.2f} to {row.ci95[1]:+.2f}"
-        shown.add_row(
-            row.cell,
-            f"{row.metric} ({row.unit})",
-            f"{row.first:.2f}",
-            f"{row.second:.2f}",
-            f"{row.difference:+.2f}",
-            interval,
-        )
+        digits = 1 if row.unit == "points" else 3
+        interval = "different test examples"
+        if row.ci95 is not None:
+            interval = f"{row.ci95[0]:+.{digits}f} to {row.ci95[1]:+.{digits}f}"
+        name = row.metric if row.metric.endswith("per_byte") else f"{row.metric} ({row.unit})"
+        numbers = (f"{row.first:.{digits}f}", f"{row.second:.{digits}f}", f"{row.difference:+.{digits}f}")
+        shown.add_row(name, *numbers, interval)
     return shown
 
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from bimodal import registry
 from bimodal.errors import UsageError, unknown_name
 from bimodal.schema import RunConfig
+from bimodal_kernels.catalog import AUTO, BACKENDS
 
-KERNELS = ("auto", "native", "cuda", "sdpa", "reference")
 MODEL_SETS = {"both": ("gpt", "multimodal")}
 """Names for several contestants at once, in the order they run."""
 _OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "schema_version"}
@@ -50,8 +50,8 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
         raise UsageError(
             f"Data set {dataset!r} does not serve the task {request.task!r}; it serves: {', '.join(source.tasks)}."
         )
-    if request.kernel not in KERNELS:
-        raise unknown_name("kernel", request.kernel, KERNELS)
+    if request.kernel not in (AUTO, *BACKENDS):
+        raise unknown_name("kernel", request.kernel, (AUTO, *BACKENDS))
     if request.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 

@@ -72,10 +72,12 @@ def _devices() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
-    from bimodal_kernels.catalog import BACKENDS
+    from bimodal_kernels.catalog import BACKENDS, RUNNABLE
 
     for name, summary in BACKENDS.items():
-        yield Finding(name=f"kernel {name}", status="ok", detail=summary)
+        there = name in RUNNABLE
+        fix = None if there else "Nothing to do: this version uses sdpa instead, and every result says so."
+        yield Finding(name=f"kernel {name}", status="ok" if there else "missing", detail=summary, fix=fix)
 
 
 def _data() -> Iterator[Finding]:

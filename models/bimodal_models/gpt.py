@@ -1,4 +1,7 @@
-"""The text-only contestant: GPT-2. Legend: batch, position (token), embed_dim, vocab_size."""
+"""The text-only contestant: GPT-2.
+
+Shape legend: batch, position (token), embed_dim, vocab_size.
+"""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,7 @@
-"""The multimodal contestant: the same GPT, with eyes and ears. Legend: batch, token, position, embed_dim."""
+"""The multimodal contestant: the same GPT, with eyes and ears.
+
+Shape legend: batch, token, position, embed_dim.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bimodal.cli.app import EPILOG, Json, RunPath, app, command, console, print_names
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bimodal.doctor import Finding
 
 
 @app.command("list", epilog=EPILOG)
@@ -72,14 +77,14 @@ def compare(
 
     Example: bench compare runs/before runs/after
     """
-    from bimodal.compare_runs import compare_runs, table
+    from bimodal.compare_runs import compare_runs, tables
     from bimodal.publish import load_run
 
     rows = compare_runs(load_run(first), load_run(second))
     if as_json:
         typer.echo(json.dumps([row.model_dump() for row in rows]))
     else:
-        console().print(table(rows))
+        console().print(tables(rows))
     return 0
 
 
@@ -96,10 +101,18 @@ def doctor(as_json: Json = False) -> int:
     if as_json:
         typer.echo(json.dumps([finding.model_dump() for finding in findings]))
     else:
-        marks = {"ok": "[green]ok[/]", "missing": "[yellow]--[/]", "problem": "[red]!![/]"}
-        screen = console()
-        for finding in findings:
-            screen.print(f"{marks[finding.status]} [bold]{finding.name:18}[/] {finding.detail}", highlight=False)
-            if finding.fix:
-                screen.print(f"   {'':18} {finding.fix}", style="dim", highlight=False)
+        console().print(_findings(findings))
     return 1 if any(finding.status == "problem" for finding in findings) else 0
+
+
+def _findings(findings: tuple[Finding, ...]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"ok": ("ok", "green"), "missing": ("--", "yellow"), "problem": ("!!", "bold red")}
+    shown = Table.grid(padding=(0, 2))
+    for finding in findings:
+        shown.add_row(Text(*marks[finding.status]), Text(finding.name, "bold"), Text(finding.detail))
+        if finding.fix:
+            shown.add_row("", "", Text(finding.fix, "dim"))
+    return shown
