@@ -46,7 +46,7 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
     task = registry.load_task(request.task)
     dataset = request.dataset or task.default_dataset
     source = registry.load_source(dataset)
-    if request.task not in source.tasks:
+    if request.task not in source.tasks and dataset != task.default_dataset:
         raise UsageError(
             f"Data set {dataset!r} does not serve the task {request.task!r}; it serves: {', '.join(source.tasks)}."
         )

@@ -52,9 +52,10 @@ def test_a_task_scores_what_has_no_target_bits_and_what_has(task, examples) -> N
     assert set(with_bits) - set(plain) == {"bits_per_byte"}
 
 
-def test_a_task_declares_its_margin_and_a_data_set_that_serves_it(task) -> None:
+def test_a_task_declares_its_margin_and_a_primary_metric_with_a_direction(task, examples) -> None:
     assert task.margin > 0
-    assert task.name in registry.load_source(task.default_dataset).tasks
+    scores = task.score([Prediction(e.id, e.target) for e in examples], examples)
+    assert scores[task.primary_metric].ci95 is not None
 
 
 def test_a_prompt_is_text_and_never_holds_the_target(task, examples) -> None:
