@@ -104,12 +104,12 @@ def _costs(cell: CellResult) -> tuple[str, str, str]:
 
 
 def _verdicts(task: TaskComparison) -> list[RenderableType]:
+    several_seeds = len({pair.seed for pair in task.pairs}) > 1
     lines: list[RenderableType] = []
     for pair in task.pairs:
-        text = Text.assemble(
-            (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome]), ". ", pair.verdict.sentence
-        )
-        lines.append(Padding(text, (1, 0, 0, 0)))
+        label = (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome])
+        seed = f" (seed {pair.seed})" if several_seeds else ""
+        lines.append(Padding(Text.assemble(label, f"{seed}. ", pair.verdict.sentence), (1, 0, 0, 0)))
     return lines
 
 

@@ -50,3 +50,20 @@ def test_a_narrow_terminal_shows_the_primary_score_whole() -> None:
 def test_a_wide_terminal_shows_all_metrics() -> None:
     assert "ROUGE-L" in shown(width=160)
     assert "ROUGE-L" not in shown(width=80)
+
+
+def test_with_several_seeds_rows_and_verdicts_say_which() -> None:
+    runs = [make_run(12, keep=(0.3, 0.9, 0.3), seed=seed) for seed in (0, 1)]
+    results = [result for run in runs for result in run.results]
+    comparison = compare(
+        make_manifest([cell for run in runs for cell in run.manifest.cells]),
+        results,
+        runs[0].predictions | runs[1].predictions,
+        runs[0].probes | runs[1].probes,
+    )
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(closing_table(results, comparison))
+    assert "multimodal (seed 1)" in capture.get()
+    assert "Better (seed 0). Seeing" in capture.get()
+    assert "Better (seed 1). Seeing" in capture.get()
