@@ -28,7 +28,8 @@ class RunDifference(Record):
     second: float
     difference: float
     ci95: tuple[float, float] | None
-    """Paired bootstrap over test examples; null where the two runs were tested on different ones."""
+    """Paired bootstrap over test examples; null where the runs were tested on different ones, or the metric is not one
+    that can be resampled."""
 
 
 def compare_runs(first: Run, second: Run) -> tuple[RunDifference, ...]:
@@ -50,7 +51,8 @@ def compare_runs(first: Run, second: Run) -> tuple[RunDifference, ...]:
         old, new = (result[cell].metrics for result in results)
         paired = [(row.id, row.target) for row in before[cell]] == [(row.id, row.target) for row in after[cell]]
         for name in old.keys() & new.keys():
-            interval = _interval(name, before[cell], after[cell]) if paired else None
+            resampled = paired and name in CORPUS_METRICS
+            interval = _interval(name, before[cell], after[cell]) if resampled else None
             a, b = old[name].value, new[name].value
             rows.append(
                 RunDifference(
@@ -79,7 +81,7 @@ def _table(cell: str, rows: Sequence[RunDifference]) -> Table:
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         digits = 1 if row.unit == "points" else 3
-        interval = "different test examples"
+        interval = "unavailable"
         if row.ci95 is not None:
             interval = f"{row.ci95[0]:+.{digits}f} to {row.ci95[1]:+.{digits}f}"
         name = row.metric if row.metric.endswith("per_byte") else f"{row.metric} ({row.unit})"

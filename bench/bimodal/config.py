@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from bimodal_kernels.catalog import AUTO, BACKENDS
 
 MODEL_SETS = {"both": ("gpt", "multimodal")}
 """Names for several contestants at once, in the order they run."""
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+"""What can be a device; whether this machine has it is found out where torch is loaded."""
 _OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "schema_version"}
 
 
@@ -52,6 +55,8 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
         )
     if request.kernel not in (AUTO, *BACKENDS):
         raise unknown_name("kernel", request.kernel, (AUTO, *BACKENDS))
+    if not _DEVICE.fullmatch(request.device):
+        raise UsageError(f"Unknown device {request.device!r}. Allowed: auto, cpu, cuda, cuda:N, mps.")
     if request.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 

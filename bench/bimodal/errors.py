@@ -30,12 +30,6 @@ class CheckpointError(UserError):
     exit_code = 1
 
 
-class CellFailedError(UserError):
-    """A cell of a run ended without a result; the others went on."""
-
-    exit_code = 1
-
-
 def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: `unknown task 'captoning': did you mean 'captioning'? ...`."""
     names = sorted(allowed)

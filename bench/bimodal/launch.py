@@ -64,6 +64,8 @@ def launch(
     directory = store.RunDirectory(out or Path("runs") / run_id)
     store.open_run(directory, cells, resume=resume)
     with _lock(directory, watcher) as lock:
+        # Again: while we waited for the lock, another process may have filled the folder.
+        store.open_run(directory, cells, resume=resume)
         datasets = _prepare(cells, watcher.progress)
         manifest = Manifest(
             run_id=run_id,

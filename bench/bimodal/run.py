@@ -49,6 +49,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     from bimodal_kernels import choose_backend
 
     started = time.perf_counter()
+    code = environment.provenance()["code"]  # before anything: the files may be edited while this runs
     threads = environment.pin_threads(config.threads)
     determinism = environment.make_deterministic()
     device = environment.resolve_device(config.device)
@@ -131,7 +132,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         predictions_path=files.predictions.name,
         predictions_sha256=hashlib.sha256(files.predictions.read_bytes()).hexdigest(),
         environment={
-            "code": environment.provenance()["code"],
+            "code": code,
             "device": str(device),
             "threads": threads,
             "determinism": determinism,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from bimodal.schema import DatasetRecord, Metric, Modality, ModelConfig, Split, TaskRecord
 
@@ -185,6 +185,3 @@ class ModelSpec:
     Weights come from torch's global generator (or from `config.init`); decoder weights are drawn first, so that two
     contestants built after the same `torch.manual_seed` start from the same decoder.
     """
-
-
-JSON = dict[str, Any]

@@ -63,6 +63,7 @@ def test_a_setting_reaches_the_cell(setting: str, value: object) -> None:
         (Request("captioning", dataset="openmoij"), r"Unknown dataset 'openmoij'. Did you mean 'openmoji'\?"),
         (Request("captioning", preset="smal"), r"Unknown preset 'smal'. Did you mean 'small'\?"),
         (Request("captioning", kernel="sdp"), r"Unknown kernel 'sdp'. Did you mean 'sdpa'\?"),
+        (Request("captioning", device="gpu"), r"Unknown device 'gpu'. Allowed: auto, cpu, cuda, cuda:N, mps"),
         (Request("captioning", model="gpt,gpt"), "each contestant once"),
         (Request("captioning", model=","), "each contestant once"),
         (Request("captioning", seeds=0), "--seeds must be at least 1, got 0"),
