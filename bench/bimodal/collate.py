@@ -1,9 +1,9 @@
-"""Examples to tensors: `Collator` encodes text once, reads pictures, and leaves out what a contestant may not see."""
+"""Examples to tensors: `Collator` encodes text once, reads pictures and sound, leaves out what one may not perceive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from bimodal.errors import DataError
 from bimodal.pictures import PictureReader, normalise
 from bimodal.schema import Modality, ModelConfig
+from bimodal.sound import SoundReader, num_frames
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Batch, Example
 
@@ -42,6 +43,8 @@ class Collator:
     max_positions: int
     pictures: PictureReader | None
     """None for a contestant that sees no pictures."""
+    sounds: SoundReader | None = None
+    """None for a contestant that hears nothing."""
 
     @staticmethod
     def create(
@@ -51,8 +54,9 @@ class Collator:
         modalities: Sequence[Modality],
     ) -> Collator:
         """A collator that gives a contestant the text and the given modalities, and nothing else."""
-        reader = PictureReader(config.image.image_size) if "image" in modalities else None
-        return Collator(tokenizer, prompt, config.max_positions, reader)
+        pictures = PictureReader(config.image.image_size) if "image" in modalities else None
+        sounds = SoundReader(config.audio) if "audio" in modalities else None
+        return Collator(tokenizer, prompt, config.max_positions, pictures, sounds)
 
     def encode(self, example: Example) -> Encoded:
         """Token ids of an example.
@@ -70,6 +74,13 @@ class Collator:
             )
         return Encoded(example, tokens, len(prompt))
 
+    def effort(self, rows: Sequence[Encoded]) -> list[int]:
+        """Length of each example as batches are sorted by: its tokens, and two frames of sound for one more.
+
+        Sound counts for contestants that do not hear it, too: all of them get their examples in the same order.
+        """
+        return [len(row.tokens) + _sound_tokens(row.example) for row in rows]
+
     def training_batch(self, rows: Sequence[Encoded]) -> Batch:
         """Prompt and target as input, the target and the end of text as what is to be predicted."""
         lengths = torch.tensor([len(row.tokens) - 1 for row in rows])
@@ -79,7 +90,7 @@ class Collator:
             ids = torch.tensor(row.tokens)
             tokens[index, : len(ids) - 1] = ids[:-1]
             targets[index, row.prompt_length - 1 : len(ids) - 1] = ids[row.prompt_length :]
-        return self._with_pictures(rows, tokens, targets, lengths)
+        return self._perceived(rows, Batch(tokens, targets, lengths))
 
     def prompt_batch(self, rows: Sequence[Encoded]) -> Batch:
         """The prompts alone, to generate from."""
@@ -87,17 +98,33 @@ class Collator:
         tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
         for index, row in enumerate(rows):
             tokens[index, : row.prompt_length] = torch.tensor(row.tokens[: row.prompt_length])
-        return self._with_pictures(rows, tokens, torch.full_like(tokens, NO_LOSS), lengths)
+        return self._perceived(rows, Batch(tokens, torch.full_like(tokens, NO_LOSS), lengths))
 
-    def _with_pictures(self, rows: Sequence[Encoded], tokens: Tensor, targets: Tensor, lengths: Tensor) -> Batch:
+    def _perceived(self, rows: Sequence[Encoded], batch: Batch) -> Batch:
+        """The batch with the pictures and sounds that the contestant may perceive."""
+        image, image_mask = self._images(rows)
+        audio, audio_mask = self._audio(rows)
+        return replace(batch, image=image, image_mask=image_mask, audio=audio, audio_mask=audio_mask)
+
+    def _images(self, rows: Sequence[Encoded]) -> tuple[Tensor | None, Tensor | None]:
         if self.pictures is None:
-            return Batch(tokens, targets, lengths)
+            return None, None
         size = self.pictures.size
         absent = torch.zeros(3, size, size, dtype=torch.uint8)
         paths = [row.example.image for row in rows]
         image = torch.stack([absent if path is None else self.pictures(path) for path in paths])
         mask = torch.tensor([path is not None for path in paths])
-        return Batch(tokens, targets, lengths, image=normalise(image), image_mask=None if mask.all() else mask)
+        return normalise(image), None if mask.all() else mask
+
+    def _audio(self, rows: Sequence[Encoded]) -> tuple[Tensor | None, Tensor | None]:
+        if self.sounds is None:
+            return None, None
+        return self.sounds.batch([row.example.audio for row in rows]) or (None, None)
+
+
+def _sound_tokens(example: Example) -> int:
+    """Tokens that an audio encoder makes of an example's clip; 0 without one."""
+    return 0 if example.audio is None else (num_frames(example.audio) + 1) // 2
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -38,7 +38,8 @@ def bits_per_byte(
 ) -> float:
     """Bits the model needs for the targets (end of text included) per UTF-8 byte of target."""
     cast(nn.Module, model).eval()
-    by_length = sorted(rows, key=lambda row: len(row.tokens))
+    effort = collator.effort(rows)
+    by_length = [rows[index] for index in sorted(range(len(rows)), key=lambda index: effort[index])]
     bits = 0.0
     for start in range(0, len(by_length), batch_size):
         bits += sum(target_bits(model, collator, by_length[start : start + batch_size], device))

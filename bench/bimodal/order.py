@@ -18,7 +18,7 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: 
     random enough to learn from, with little padding.
 
     Args:
-        lengths: tokens per example.
+        lengths: tokens per example, those made of its sound included.
         batch_size: examples per batch; the last batch of the epoch may be smaller.
         seed: seed of the run.
         epoch: number of the epoch, from 0.

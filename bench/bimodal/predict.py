@@ -34,7 +34,8 @@ def predict(
     """
     cast(nn.Module, model).eval()
     # Like lengths together: less padding. Answers go back to the order of `rows`.
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index].tokens))
+    effort = collator.effort(rows)
+    order = sorted(range(len(rows)), key=lambda index: effort[index])
     answers: dict[int, Prediction] = {}
     for start in range(0, len(order), config.batch_size):
         indices = order[start : start + config.batch_size]

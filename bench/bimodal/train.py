@@ -136,13 +136,14 @@ def finetune(
     log = store.JsonlLog.resume(files.train_log, lambda row: row["step"] <= state.step)
     if state.step == 0:
         state.flops_per_example = _flops_per_example(model, collator, train[: config.batch_size], device)
+    lengths = collator.effort(train)
     learner = _Learner(model, module, collator, optimizer, config, seed, device, precision)
 
     for end_step in _interval_ends(planned_steps, config.evaluations, state):
         started, before_s = time.perf_counter(), state.wall_s
         torch.manual_seed(derive_seed(seed, "dropout", state.step))
         module.train()
-        for step, batches in _steps(train, config, seed=seed, first=state.step, end=end_step):
+        for step, batches in _steps(train, lengths, config, seed=seed, first=state.step, end=end_step):
             rate = learning_rate(step, planned_steps, config)
             loss, norm, tokens = learner.step(step, batches, rate)
             state.step = step + 1
@@ -195,10 +196,9 @@ def _interval_ends(planned_steps: int, evaluations: int, state: _State) -> Itera
 
 
 def _steps(
-    rows: Sequence[Encoded], config: TrainConfig, *, seed: int, first: int, end: int
+    rows: Sequence[Encoded], lengths: Sequence[int], config: TrainConfig, *, seed: int, first: int, end: int
 ) -> Iterator[tuple[int, list[list[Encoded]]]]:
     """For each step, the batches to accumulate."""
-    lengths = [len(row.tokens) for row in rows]
     per_epoch = math.ceil(len(rows) / (config.batch_size * config.accumulate))
     epoch, batches = -1, cast(list[list[int]], [])
     for step in range(first, end):

@@ -48,7 +48,7 @@ def log_mel(
 
 @lru_cache(maxsize=8)
 def _mel_filters(num_frequencies: int, sample_rate_hz: int, num_mels: int) -> Float[Tensor, "frequency mel"]:
-    filters: Tensor = _torchaudio().functional.melscale_fbanks(
+    filters: Tensor = torchaudio().functional.melscale_fbanks(
         num_frequencies,
         f_min=0.0,
         f_max=min(MAX_FREQUENCY_HZ, sample_rate_hz / 2),
@@ -60,15 +60,16 @@ def _mel_filters(num_frequencies: int, sample_rate_hz: int, num_mels: int) -> Fl
     return filters
 
 
-def _torchaudio() -> ModuleType:
+def torchaudio() -> ModuleType:
+    """The package torchaudio, or a UsageError that says why it does not import."""
     # Imported only here: torchaudio fails to import beside a CPU-only torch, and only sound needs it.
     try:
-        import torchaudio
+        import torchaudio as package
     except (ImportError, OSError) as error:
         raise UsageError(
             f"Log-mel features need torchaudio, which does not import beside torch {torch.__version__} "
             f"({error}). torchaudio 2.11 wants a CUDA build of torch, even on a machine without a GPU: "
             "install the default torch wheel instead of the CPU-only one, or leave the audio out."
         ) from error
-    module: ModuleType = torchaudio
+    module: ModuleType = package
     return module

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from bimodal_models.blocks import log_mel as module
-from bimodal_models.blocks.log_mel import log_mel
+from bimodal import log_mel as module
+from bimodal.log_mel import log_mel
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_clip_shorter_than_half_a_window_is_refused():
         log_mel(torch.zeros(200))
 
 
-def test_torchaudio_that_does_not_import_is_explained(monkeypatch):
+def testtorchaudio_that_does_not_import_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchaudio", None)
     module._mel_filters.cache_clear()
     with pytest.raises(ValueError, match=r"does not import beside torch .*CPU-only one, or leave the audio out"):
