@@ -1,0 +1,27 @@
+// Which key is visible to which query.
+#pragma once
+#include "params.hpp"
+#include "prim.cuh"
+
+namespace bimodal {
+
+/// Bit k: key first_key + k exists and is kept by the mask (`mask`: the batch entry's row, or null). The same in all
+/// lanes; the warp reads the mask together, one byte per lane.
+template <int Keys>
+BIMODAL_PRIMITIVE uint64_t kept_keys(const uint8_t* mask, int first_key, int num_keys, int lane) {
+  static_assert(Keys % prim::kWarp == 0 && Keys <= 64, "one bit per key, one ballot per 32 of them");
+  uint64_t kept = 0;
+#pragma unroll
+  for (int start = 0; start < Keys; start += prim::kWarp) {
+    const int key = first_key + start + lane;
+    const bool keep = key < num_keys && (mask == nullptr || mask[key] != 0);
+    kept |= static_cast<uint64_t>(prim::ballot(keep)) << start;
+  }
+  return kept;
+}
+
+/// kept_keys of a tile that hides nothing.
+template <int Keys>
+constexpr uint64_t kAllKeys = ~uint64_t{0} >> (64 - Keys);
+
+}  // namespace bimodal
