@@ -12,16 +12,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bimodal import registry
+from bimodal import contestants, registry
 from bimodal.errors import UsageError, unknown_name
 from bimodal.schema import RunConfig
 from bimodal_kernels.catalog import AUTO, BACKENDS
 
-MODEL_SETS = {"both": ("gpt", "multimodal")}
-"""Names for several contestants at once, in the order they run."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 """What can be a device; whether this machine has it is found out where torch is loaded."""
-_OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "schema_version"}
+_OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "contestant", "schema_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,9 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
     return tuple(
-        _validated({**settings, **common, "seed": seed, "model": {**settings.get("model", {}), "name": model}})
+        _validated({**contestants.settings_of(name, settings), **common, "seed": seed})
         for seed in range(request.seed, request.seed + request.seeds)
-        for model in _contestants(request.model)
+        for name in contestants.named(request.model)
     )
 
 
@@ -105,18 +103,6 @@ def load_preset(name: str) -> dict[str, Any]:
         raise UsageError(f"Preset {name} is not valid TOML: {error}.") from error
 
 
-def _contestants(model: str) -> tuple[str, ...]:
-    """`both` and comma-separated names as contestants; every name must exist, once."""
-    names = MODEL_SETS.get(model) or tuple(part.strip() for part in model.split(",") if part.strip())
-    known = registry.summaries("model")
-    for name in names:
-        if name not in known:
-            raise unknown_name("model", name, [*known, *MODEL_SETS])
-    if not names or len(set(names)) != len(names):
-        raise UsageError(f"--model needs each contestant once, got {model!r}.")
-    return names
-
-
 def _apply(settings: dict[str, Any], setting: str) -> None:
     """Write one `key=value` into the nested settings, after checking that the key exists."""
     key, equals, text = setting.partition("=")
@@ -139,7 +125,7 @@ def setting_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> tuple[
         inner = [t for t in (field.annotation, *get_args(field.annotation)) if isinstance(t, type)]
         nested = next((t for t in inner if issubclass(t, BaseModel)), None)
         keys += setting_keys(nested, f"{prefix}{name}.") if nested else [f"{prefix}{name}"]
-    return tuple(key for key in keys if key not in _OWN_FLAGS)
+    return tuple(key for key in keys if key not in _OWN_FLAGS and not key.startswith("match."))
 
 
 def _parse_value(text: str) -> Any:
@@ -159,5 +145,6 @@ def _validated(settings: dict[str, Any]) -> RunConfig:
         problems = [
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, got {problem['input']!r}"
             for problem in error.errors()
+            if problem["type"] != "default_factory_not_called"  # follows from another one
         ]
         raise UsageError("These settings do not fit: " + "; ".join(problems) + ".") from error

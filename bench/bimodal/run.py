@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from bimodal import environment, measure, registry, store, tokenizer
+from bimodal import environment, measure, store
 from bimodal.collate import Collator, Encoded
-from bimodal.datasets import load_dataset
 from bimodal.measure import PeakResidentSet, latency, resident_bytes
 from bimodal.predict import predict
+from bimodal.prepare import build, inputs_of
 from bimodal.probes import deranged
 from bimodal.schema import (
     CellResult,
     Cost,
     InputsSeen,
     KernelUsed,
-    Modality,
     PeakMemory,
     PredictionRow,
     Probe,
@@ -28,7 +26,7 @@ from bimodal.schema import (
     Split,
 )
 from bimodal.train import finetune
-from bimodal.types import Contestant, Dataset, Example, Prediction, Progress, Task
+from bimodal.types import Contestant, Example, Prediction, Progress, Task
 
 if TYPE_CHECKING:
     import torch
@@ -44,33 +42,21 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     Raises:
         UserError: what a user can put right (data, checkpoint, device, disk).
     """
-    import torch
-
-    from bimodal_kernels import choose_backend
-
     started = time.perf_counter()
     code = environment.provenance()["code"]  # before anything: the files may be edited while this runs
     threads = environment.pin_threads(config.threads)
     determinism = environment.make_deterministic()
     device = environment.resolve_device(config.device)
 
-    task = registry.load_task(config.task)
-    dataset = load_dataset(config.data.name, config.data.variant, progress)
-    splits = select(dataset, config)
-    spec = registry.load_model(config.model.name)
-    seen: tuple[Modality, ...] = tuple(m for m in dataset.record.modalities if m in spec.modalities)
-    words = _tokenizer(config, task, splits["train"])
-    words.save(files.tokenizer)
+    inputs = inputs_of(config, progress)
+    task, splits, seen = inputs.task, inputs.splits, inputs.modalities
+    inputs.tokenizer.save(files.tokenizer)
 
     environment.seed_everything(config.seed)
     baseline = resident_bytes()
-    head_dim = config.model.embed_dim // config.model.num_heads
-    kernel = choose_backend(config.kernel, device=device, dtype=torch.float32, head_dim=head_dim)
-    built = spec.build(config.model, vocab_size=words.vocab_size, kernel=kernel.name, modalities=seen)
-    module = built.to(device)
-    model = cast(Contestant, module)
+    built = build(config, inputs, device)
+    model, module, collator, kernel = built.model, built.module, built.collator, built.kernel
 
-    collator = Collator.create(words, task.prompt, model.config, seen)
     encoded = {split: [collator.encode(example) for example in splits[split]] for split in splits}
     train_memory = PeakResidentSet()
     summary, train_cost = finetune(
@@ -141,24 +127,6 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     )
 
 
-def select(dataset: Dataset, config: RunConfig) -> dict[Split, tuple[Example, ...]]:
-    """The examples of each split, cut to the limits of the configuration by a fixed sample (order kept)."""
-    limits: dict[Split, int | None] = {
-        "train": config.data.train_limit,
-        "validation": config.data.validation_limit,
-        "test": config.data.test_limit,
-    }
-    chosen: dict[Split, tuple[Example, ...]] = {}
-    for split, limit in limits.items():
-        examples = dataset.examples(split)
-        if limit is not None and limit < len(examples):
-            # Independent of the run's seed: seeds vary the training, not the data.
-            keep = sorted(random.Random(f"{dataset.record.fingerprint}/{split}").sample(range(len(examples)), limit))
-            examples = tuple(examples[index] for index in keep)
-        chosen[split] = examples
-    return chosen
-
-
 def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[PredictionRow]:
     """Predictions as they are written to predictions.jsonl."""
     return [
@@ -172,16 +140,6 @@ def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequen
         )
         for example, prediction in zip(examples, predictions, strict=True)
     ]
-
-
-def _tokenizer(config: RunConfig, task: Task, train: Sequence[Example]) -> tokenizer.Tokenizer:
-    source = config.tokenizer.source
-    if source == "train" and config.model.init is not None:
-        source = config.model.init  # pretrained weights only make sense with the tokens they were trained on
-    if source != "train":
-        return tokenizer.load_tokenizer(source)
-    texts = [text for example in train for text in (task.prompt(example), example.target) if text]
-    return tokenizer.train_tokenizer(texts, config.tokenizer.vocab_size)
 
 
 def _deranged_probe(

@@ -50,7 +50,7 @@ def _part_of_the_data(cell: CellResult) -> tuple[str, ...]:
 
 
 def _unused_input(contestant: CellResult, probes: Sequence[ProbeDrop]) -> tuple[str, ...]:
-    name = contestant.config.model.name
+    name = contestant.config.contestant
     return tuple(
         f"{name} does not measurably lose when its inputs are {drop.probe}: whatever sets it apart, it is not the "
         "information in them."
@@ -89,7 +89,7 @@ def _unequal_size(baseline: CellResult, contestant: CellResult) -> tuple[str, ..
     left, right = baseline.cost, contestant.cost
     if left.parameters == 0 or abs(right.parameters / left.parameters - 1) <= 0.01:
         return ()
-    names = baseline.config.model.name, contestant.config.model.name
+    names = baseline.config.contestant, contestant.config.contestant
     text = (
         f"Unequal size: {names[1]} has {quantity(right.parameters, '')} parameters, {names[0]} has "
         f"{quantity(left.parameters, '')} ({ratio(right.parameters / left.parameters)})"
@@ -102,7 +102,7 @@ def _unequal_size(baseline: CellResult, contestant: CellResult) -> tuple[str, ..
 
 def _kernels(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
     notes = []
-    used = {cell.config.model.name: cell.kernel_used for cell in (baseline, contestant)}
+    used = {cell.config.contestant: cell.kernel_used for cell in (baseline, contestant)}
     for name, kernel in used.items():
         if kernel is not None and kernel.requested not in ("auto", kernel.name):
             notes.append(
@@ -115,7 +115,7 @@ def _kernels(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
 
 
 def _training(cell: CellResult) -> tuple[str, ...]:
-    name, train = cell.config.model.name, cell.train
+    name, train = cell.config.contestant, cell.train
     if train is None:
         return ()
     notes = []

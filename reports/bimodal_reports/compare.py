@@ -106,7 +106,7 @@ def _compare_task(
 ) -> TaskComparison:
     complete = [by_cell[c.cell] for c in configs if c.cell in by_cell and by_cell[c.cell].status == "ok"]
     names = _contestants([result.config for result in complete], configs)
-    complete.sort(key=lambda result: (result.config.seed, names.index(result.config.model.name)))
+    complete.sort(key=lambda result: (result.config.seed, names.index(result.config.contestant)))
     order = predictions_of(complete[0].config.cell, predictions) if complete else ()
     scored = [scored_cell(result, order, predictions, probe_predictions) for result in complete]
     failed = {c.cell: _why(by_cell.get(c.cell)) for c in configs if c.cell not in {r.config.cell for r in complete}}
@@ -134,8 +134,8 @@ def _compare_task(
 
 def _contestants(complete: Sequence[RunConfig], configs: Sequence[RunConfig]) -> tuple[str, ...]:
     """Names in the order of the manifest, the baseline first."""
-    with_result = [config.model.name for config in complete]
-    names = dict.fromkeys(config.model.name for config in configs)
+    with_result = [config.contestant for config in complete]
+    names = dict.fromkeys(config.contestant for config in configs)
     baseline = BASELINE if BASELINE in with_result else next(iter(with_result), next(iter(names)))
     return (baseline, *(name for name in names if name != baseline))
 

@@ -41,7 +41,7 @@ def _scores(cells: Sequence[CellResult], primary: str, colors: Mapping[str, str]
     several = len({cell.config.seed for cell in cells}) > 1
     rows, unit = [], ""
     for cell in cells:
-        label, color = cell_label(cell, several), colors[cell.config.model.name]
+        label, color = cell_label(cell, several), colors[cell.config.contestant]
         shown = [(label, cell.metrics.get(primary), False)]
         shown += [(f"{label}, {name}", probe.metrics.get(primary), True) for name, probe in cell.probes.items()]
         for name, metric, hollow in shown:
@@ -124,7 +124,7 @@ def _curves(
         ]
         if line:
             label = cell_label(cell, several)
-            points[label], line_colors[label] = line, colors[cell.config.model.name]
+            points[label], line_colors[label] = line, colors[cell.config.contestant]
     if not points:
         return None
     spoken = "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bimodal.schema import CellResult
-from bimodal_reports.settings import flattened
+from bimodal_reports.settings import IDENTITY, flattened
 from bimodal_reports.tables import Column, Entry, Row, Table, cell_label
 from bimodal_reports.wording import quantity
 
@@ -15,7 +15,7 @@ _ABSENT = "–"
 def fairness_table(cells: Sequence[CellResult], colors: Mapping[str, str]) -> Table:
     """One column per cell: what it read, what it is, how it ran, and every setting that differs."""
     several = len({cell.config.seed for cell in cells}) > 1
-    columns = [Column(cell_label(cell, several), colors[cell.config.model.name]) for cell in cells]
+    columns = [Column(cell_label(cell, several), colors[cell.config.contestant]) for cell in cells]
     rows = [
         _row("Reads", [_reads(cell) for cell in cells]),
         _row("Text it saw, sha256", [_text(cell) for cell in cells]),
@@ -32,7 +32,7 @@ def fairness_table(cells: Sequence[CellResult], colors: Mapping[str, str]) -> Ta
     names = dict.fromkeys(name for flat in settings for name in flat)
     for name in names:
         values = [str(flat.get(name, _ABSENT)) for flat in settings]
-        if name not in ("model.name", "seed") and len(set(values)) > 1:
+        if name not in (*IDENTITY, "seed") and len(set(values)) > 1:
             rows.append(_row(name, values))
     return Table(tuple(columns), (("", tuple(rows)),))
 

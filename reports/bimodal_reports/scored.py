@@ -27,7 +27,7 @@ class ScoredCell:
     @property
     def name(self) -> str:
         """The contestant's name."""
-        return self.result.config.model.name
+        return self.result.config.contestant
 
 
 def scored_cell(

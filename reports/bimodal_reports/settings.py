@@ -6,6 +6,9 @@ from typing import Any
 
 from bimodal.schema import RunConfig
 
+IDENTITY = ("contestant", "model.name")
+"""What a contestant is called: differs by design."""
+
 
 def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, keys joined by dots: `{"train": {"epochs": 3}}` is `{"train.epochs": 3}`."""
@@ -19,10 +22,13 @@ def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differing_settings(baseline: RunConfig, contestant: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """Settings that are not the same, by dotted name, as (baseline's, contestant's). Leaves out the model's name."""
+    """Settings that are not the same, by dotted name, as (baseline's, contestant's).
+
+    Leaves out who the contestant is: its label and its model's name.
+    """
     left, right = flattened(baseline.model_dump()), flattened(contestant.model_dump())
     return {
         name: (left.get(name), right.get(name))
         for name in left | right
-        if name != "model.name" and left.get(name) != right.get(name)
+        if name not in IDENTITY and left.get(name) != right.get(name)
     }

@@ -62,7 +62,7 @@ class Table:
 
 def cell_label(result: CellResult, several_seeds: bool) -> str:
     """The contestant's name, with its seed where there is more than one."""
-    name = result.config.model.name
+    name = result.config.contestant
     return f"{name}, seed {result.config.seed}" if several_seeds else name
 
 
@@ -71,7 +71,7 @@ def score_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapp
     several = len({cell.config.seed for cell in cells}) > 1
     columns, sources = [], []
     for cell in cells:
-        color = colors[cell.config.model.name]
+        color = colors[cell.config.contestant]
         columns.append(Column(cell_label(cell, several), color))
         sources.append(cell.metrics)
         for name, probe in cell.probes.items():
@@ -208,8 +208,8 @@ def cost_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mappi
     """Costs by contestant, and contestant over baseline; what could not be measured says so."""
     several = len({cell.config.seed for cell in cells}) > 1
     measured = [cell for cell in cells if cell.cost is not None]
-    costs = {(cell.config.model.name, cell.config.seed): cell.cost for cell in measured if cell.cost is not None}
-    columns = [Column(cell_label(cell, several), colors[cell.config.model.name]) for cell in measured]
+    costs = {(cell.config.contestant, cell.config.seed): cell.cost for cell in measured if cell.cost is not None}
+    columns = [Column(cell_label(cell, several), colors[cell.config.contestant]) for cell in measured]
     for pair in pairs:
         note = f"{pair.contestant} ÷ {pair.baseline}" + (f", seed {pair.seed}" if several else "")
         columns.append(Column("Ratio", note=note))

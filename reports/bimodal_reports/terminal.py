@@ -72,7 +72,7 @@ def _table(cells: Sequence[CellResult], task: TaskComparison, *, all_metrics: bo
         table.add_column(heading, justify="right")
     several_seeds = len({cell.config.seed for cell in cells}) > 1
     for cell in cells:
-        name = cell.config.model.name
+        name = cell.config.contestant
         table.add_row(
             Text(f"{name} (seed {cell.config.seed})" if several_seeds else name),
             *(_score(cell.metrics.get(metric)) for metric in metrics),

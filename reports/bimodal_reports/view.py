@@ -118,7 +118,7 @@ def cells_of(task: TaskComparison, results: Sequence[CellResult]) -> list[CellRe
         and result.config.data.name == task.dataset.name
         and result.config.data.variant in ("default", task.dataset.variant)
     ]
-    return sorted(mine, key=lambda r: (r.config.seed, task.contestants.index(r.config.model.name)))
+    return sorted(mine, key=lambda r: (r.config.seed, task.contestants.index(r.config.contestant)))
 
 
 def task_view(
@@ -127,7 +127,7 @@ def task_view(
     """The view of one task, without its charts."""
     cells = cells_of(task, results)
     complete = [cell for cell in cells if cell.status == "ok"]
-    by_key = {(cell.config.model.name, cell.config.seed): cell for cell in complete}
+    by_key = {(cell.config.contestant, cell.config.seed): cell for cell in complete}
     colors = contestant_colors(task)
     shown = {sample.id for sample in task.samples}
     return TaskView(
@@ -201,11 +201,11 @@ def _lead(task: TaskComparison, complete: Sequence[CellResult]) -> str:
     cell, name = complete[0], task.task.primary_metric
     metric = cell.metrics.get(name)
     if metric is None:
-        return f"{cell.config.model.name} has a result, and nothing to be compared with."
+        return f"{cell.config.contestant} has a result, and nothing to be compared with."
     bounds = f" (95 % interval {interval(metric.ci95, metric.unit)})" if metric.ci95 else ""
     value = number(metric.value, metric.unit) if metric.unit == "points" else amount(metric.value, metric.unit)
     return (
-        f"{cell.config.model.name} scores {value} {metric_label(name)}{bounds}. With one contestant there is "
+        f"{cell.config.contestant} scores {value} {metric_label(name)}{bounds}. With one contestant there is "
         "nothing to compare."
     )
 

@@ -6,13 +6,25 @@ import pytest
 
 from bimodal.config import Request, load_preset, plan, presets, setting_keys
 from bimodal.errors import UsageError
+from bimodal.schema import Match
 
 
 def test_both_gives_the_two_contestants_equal_in_everything_but_their_name() -> None:
     gpt, multimodal = plan(Request("captioning", preset="smoke"))
     assert (gpt.model.name, multimodal.model.name) == ("gpt", "multimodal")
     renamed = multimodal.model.model_copy(update={"name": "gpt"})
-    assert multimodal.model_copy(update={"model": renamed}) == gpt
+    assert multimodal.model_copy(update={"model": renamed, "contestant": "gpt"}) == gpt
+
+
+def test_a_control_is_a_model_under_another_name_and_differs_only_as_its_recipe_says() -> None:
+    gpt, wide, long, blank, multimodal = plan(Request("captioning", model="ladder", preset="smoke"))
+    assert [cell.model.name for cell in (wide, long, blank)] == ["gpt", "gpt", "multimodal"]
+    assert wide.cell == "captioning.openmoji.gpt-wide.s0"
+    assert (wide.match, long.match) == (Match(quantity="parameters"), Match(quantity="train_flops"))
+    assert blank.data.inputs == "blank"
+    same = {"contestant": "gpt", "match": None}
+    assert wide.model_copy(update=same) == long.model_copy(update=same) == gpt
+    assert blank.model_copy(update={"contestant": "multimodal", "data": multimodal.data}) == multimodal
 
 
 def test_seeds_count_upwards_from_seed_with_every_contestant_each() -> None:
@@ -103,4 +115,4 @@ def test_settings_with_a_flag_of_their_own_are_not_offered_twice() -> None:
     keys = setting_keys()
     assert "train.epochs" in keys
     assert "model.image.patch_size" in keys
-    assert not {"seed", "task", "model.name", "data.name"} & set(keys)
+    assert not {"seed", "task", "model.name", "data.name", "contestant", "match.quantity"} & set(keys)

@@ -27,13 +27,13 @@ def list_(
 
     Example: bench list models
     """
-    from bimodal import config, registry
+    from bimodal import config, contestants, registry
     from bimodal.errors import unknown_name
     from bimodal_kernels.catalog import BACKENDS
 
     kinds: dict[str, Callable[[], dict[str, str]]] = {
         "tasks": lambda: registry.summaries("task"),
-        "models": lambda: registry.summaries("model"),
+        "models": contestants.summaries,
         "datasets": lambda: registry.summaries("dataset"),
         "presets": config.presets,
         "kernels": lambda: dict(BACKENDS),

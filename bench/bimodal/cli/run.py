@@ -18,7 +18,10 @@ from bimodal.cli.app import EPILOG, Json, RunPath, app, command, console
 def run(
     task: Annotated[str, typer.Option("--task", help="What is to be done: see `bench list tasks`.")],
     model: Annotated[
-        str, typer.Option("--model", help="`both`, one contestant, or several with commas between.")
+        str,
+        typer.Option(
+            "--model", help="`both`, `ladder` (both and their controls), or names with commas: `bench list models`."
+        ),
     ] = "both",
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Default: the task's own.", show_default=False)
@@ -49,6 +52,8 @@ def run(
         bench run --task captioning --model both
 
         bench run --task captioning --model both --preset smoke --out try
+
+        bench run --task captioning --model ladder
 
         bench run --task captioning --set data.variant=hard --set train.epochs=20 --seeds 3
     """

@@ -15,6 +15,8 @@ class DataConfig(Record):
     name: str
     variant: str = "default"
     """Which split of the data set; `default` is the one its card names first."""
+    inputs: Literal["true", "blank"] = "true"
+    """What a contestant perceives, in training and in testing; `blank`: one constant picture, or silence."""
     train_limit: PositiveInt | None = None
     """Use at most so many training examples (a fixed, seeded sample); null is all."""
     validation_limit: PositiveInt | None = None
@@ -145,6 +147,18 @@ class MeasureConfig(Record):
     throughput_rounds: PositiveInt = 3
 
 
+class Match(Record):
+    """A control is made equal to another contestant in one quantity before it is trained; see `bimodal.matching`."""
+
+    quantity: Literal["parameters", "train_flops"]
+    reference: str = "multimodal"
+    """The model whose quantity is met, built from the same settings."""
+    target: PositiveFloat | None = None
+    """The reference's quantity, as planned; null until it was counted."""
+    reached: PositiveFloat | None = None
+    """This contestant's own, as planned."""
+
+
 class RunConfig(Record):
     """One cell: one contestant, on one task and data set, from one seed. Nothing else decides its result."""
 
@@ -159,11 +173,14 @@ class RunConfig(Record):
     data: DataConfig
     tokenizer: TokenizerConfig = TokenizerConfig()
     model: ModelConfig
+    contestant: str = Field(default_factory=lambda data: data["model"].name, pattern=r"^\w[\w-]*$")
+    """What the contestant is called in reports and folders; several can be made of one model."""
+    match: Match | None = None
     train: TrainConfig = TrainConfig()
     decode: DecodeConfig = DecodeConfig()
     measure: MeasureConfig = MeasureConfig()
 
     @property
     def cell(self) -> str:
-        """Folder name of the cell: `<task>.<dataset>.<model>.s<seed>`."""
-        return f"{self.task}.{self.data.name}.{self.model.name}.s{self.seed}"
+        """Folder name of the cell: `<task>.<dataset>.<contestant>.s<seed>`."""
+        return f"{self.task}.{self.data.name}.{self.contestant}.s{self.seed}"

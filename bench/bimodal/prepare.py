@@ -1,0 +1,106 @@
+"""What a cell needs before it trains, and what an audit needs of a cell that was trained: data, tokenizer, model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from bimodal import registry, tokenizer
+from bimodal.collate import Collator
+from bimodal.datasets import load_dataset
+from bimodal.schema import Modality, RunConfig, Split
+from bimodal.tokenizer import Tokenizer
+from bimodal.types import Contestant, Dataset, Example, Progress, Task
+from bimodal_kernels import KernelChoice, choose_backend
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a cell is about, and what its contestant may perceive."""
+
+    task: Task
+    splits: dict[Split, tuple[Example, ...]]
+    modalities: tuple[Modality, ...]
+    """What the data has and the model can use."""
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A contestant with fresh weights, and who makes its batches."""
+
+    model: Contestant
+    module: nn.Module
+    """The same object, as torch knows it."""
+    collator: Collator
+    kernel: KernelChoice
+
+
+def inputs_of(config: RunConfig, progress: Progress, *, words: Tokenizer | None = None) -> Inputs:
+    """Load a cell's task and data; train its tokenizer, or take `words`.
+
+    Raises:
+        UserError: the data is missing or damaged, or the tokenizer cannot be loaded.
+    """
+    task = registry.load_task(config.task)
+    dataset = load_dataset(config.data.name, config.data.variant, progress)
+    splits = select(dataset, config)
+    usable = registry.load_model(config.model.name).modalities
+    return Inputs(
+        task=task,
+        splits=splits,
+        modalities=tuple(modality for modality in dataset.record.modalities if modality in usable),
+        tokenizer=words or _tokenizer(config, task, splits["train"]),
+    )
+
+
+def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
+    """Build a cell's contestant; weights come from torch's global generator (or from `model.init`).
+
+    Raises:
+        UserError: the numbers do not fit together, or a checkpoint cannot be loaded.
+    """
+    head_dim = config.model.embed_dim // config.model.num_heads
+    kernel = choose_backend(config.kernel, device=device, dtype=torch.float32, head_dim=head_dim)
+    spec = registry.load_model(config.model.name)
+    module = spec.build(
+        config.model, vocab_size=inputs.tokenizer.vocab_size, kernel=kernel.name, modalities=inputs.modalities
+    ).to(device)
+    model = cast(Contestant, module)
+    collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities)
+    return Built(model, module, collator, kernel)
+
+
+def select(dataset: Dataset, config: RunConfig) -> dict[Split, tuple[Example, ...]]:
+    """The examples of each split, cut to the limits of the configuration by a fixed sample (order kept)."""
+    limits: dict[Split, int | None] = {
+        "train": config.data.train_limit,
+        "validation": config.data.validation_limit,
+        "test": config.data.test_limit,
+    }
+    chosen: dict[Split, tuple[Example, ...]] = {}
+    for split, limit in limits.items():
+        examples = dataset.examples(split)
+        if limit is not None and limit < len(examples):
+            # Independent of the run's seed: seeds vary the training, not the data.
+            keep = sorted(random.Random(f"{dataset.record.fingerprint}/{split}").sample(range(len(examples)), limit))
+            examples = tuple(examples[index] for index in keep)
+        chosen[split] = examples
+    return chosen
+
+
+def _tokenizer(config: RunConfig, task: Task, train: Sequence[Example]) -> Tokenizer:
+    source = config.tokenizer.source
+    if source == "train" and config.model.init is not None:
+        source = config.model.init  # pretrained weights only make sense with the tokens they were trained on
+    if source != "train":
+        return tokenizer.load_tokenizer(source)
+    texts = [text for example in train for text in (task.prompt(example), example.target) if text]
+    return tokenizer.train_tokenizer(texts, config.tokenizer.vocab_size)
