@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jaxtyping
 import pytest
 import torch
@@ -5,41 +7,26 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from bimodal_kernels import RUNNABLE, attention, sdpa
+from bimodal_kernels.cases import EDGES, Case, Inputs, make_inputs, tagged
 from bimodal_kernels.shapes import check_inputs
 
-# batch, heads, kv_heads, query, key, head_dim
-SHAPES = {
-    "ones": (1, 1, 1, 1, 1, 1),
-    "square": (2, 4, 4, 16, 16, 64),
-    "primes": (3, 5, 5, 13, 13, 7),
-    "fewer queries": (2, 3, 3, 5, 17, 8),
-    "fewer keys": (2, 3, 3, 17, 5, 8),
-    "one query": (2, 4, 4, 1, 19, 64),
-    "one key": (2, 4, 4, 19, 1, 8),
-    "grouped": (2, 6, 2, 11, 11, 8),
-    "one key head": (2, 4, 1, 3, 7, 16),
-    "long": (1, 2, 2, 3, 1100, 8),
-}
-MASKS = ["none", "ragged", "empty row"]
+NAMED = {case.name: case for case in tagged("edge")}
 
 
-def inputs(name: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
-    batch, heads, kv_heads, queries, keys, head_dim = SHAPES[name]
-    draw = torch.Generator().manual_seed(0)
-    return tuple(
-        torch.randn(batch, count, length, head_dim, generator=draw, dtype=dtype)
-        for count, length in ((heads, queries), (kv_heads, keys), (kv_heads, keys))
+def inputs(name: str, dtype: str = "float32") -> tuple[Tensor, Tensor, Tensor]:
+    drawn = make_inputs(replace(NAMED[name], dtype=dtype))
+    return drawn.query, drawn.key, drawn.value
+
+
+def attend(case: Case, drawn: Inputs, backend: str) -> Tensor:
+    return attention(
+        drawn.query,
+        drawn.key,
+        drawn.value,
+        key_padding_mask=drawn.key_padding_mask,
+        causal=case.causal,
+        backend=backend,
     )
-
-
-def padding(kind: str, batch: int, keys: int) -> Tensor | None:
-    if kind == "none":
-        return None
-    mask = torch.ones(batch, keys, dtype=torch.bool)
-    mask[0, (keys + 1) // 2 :] = False
-    if kind == "empty row":
-        mask[-1] = False
-    return mask
 
 
 def by_loops(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
@@ -61,28 +48,20 @@ def by_loops(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, cau
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("name", SHAPES)
-def test_agrees_with_the_definition_in_float64(name, kind, causal, backend):
-    query, key, value = inputs(name)
-    mask = padding(kind, key.shape[0], key.shape[2])
-    out = attention(query, key, value, key_padding_mask=mask, causal=causal, backend=backend)
-    torch.testing.assert_close(out.double(), by_loops(query, key, value, mask, causal), atol=2e-6, rtol=2e-6)
+@pytest.mark.parametrize("case", EDGES, ids=lambda case: case.name)
+def test_agrees_with_the_definition_in_float64(case, backend):
+    drawn = make_inputs(case)
+    expected = by_loops(drawn.query, drawn.key, drawn.value, drawn.key_padding_mask, case.causal)
+    torch.testing.assert_close(attend(case, drawn, backend).double(), expected, atol=2e-6, rtol=2e-6)
 
 
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("name", ["square", "fewer queries", "fewer keys", "one query", "grouped"])
-def test_sdpa_and_reference_have_the_same_gradients(name, kind, causal):
+@pytest.mark.parametrize("case", EDGES, ids=lambda case: case.name)
+def test_sdpa_and_reference_have_the_same_gradients(case):
+    drawn = make_inputs(replace(case, dtype="float64"))
     gradients = []
     for backend in ("sdpa", "reference"):
-        tensors = [tensor.requires_grad_() for tensor in inputs(name, torch.float64)]
-        mask = padding(kind, tensors[1].shape[0], tensors[1].shape[2])
-        out = attention(*tensors, key_padding_mask=mask, causal=causal, backend=backend)
-        draw = torch.Generator().manual_seed(1)
-        out.backward(torch.randn(out.shape, generator=draw, dtype=out.dtype))
-        gradients.append([tensor.grad for tensor in tensors])
+        leaves = [tensor.requires_grad_() for tensor in (drawn.query, drawn.key, drawn.value)]
+        gradients.append(torch.autograd.grad(attend(case, drawn, backend), leaves, drawn.grad_out))
     for ours, reference in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, reference, atol=1e-12, rtol=1e-9)
 
@@ -90,7 +69,8 @@ def test_sdpa_and_reference_have_the_same_gradients(name, kind, causal):
 @pytest.mark.parametrize("backend", RUNNABLE)
 def test_row_that_sees_nothing_gives_exactly_0_and_finite_gradients(backend):
     tensors = [tensor.requires_grad_() for tensor in inputs("square")]
-    out = attention(*tensors, key_padding_mask=padding("empty row", 2, 16), causal=True, backend=backend)
+    mask = torch.tensor([[True], [False]]).expand(2, 16)
+    out = attention(*tensors, key_padding_mask=mask, causal=True, backend=backend)
     out.sum().backward()
     assert torch.equal(out[-1], torch.zeros_like(out[-1]))
     for tensor in tensors:
@@ -152,12 +132,12 @@ def test_scale_replaces_the_default(backend):
     )
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 2e-3), (torch.bfloat16, 1.6e-2)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 2e-3), ("bfloat16", 1.6e-2)])
 @pytest.mark.parametrize("backend", RUNNABLE)
 def test_half_precision_stays_within_its_error_budget(dtype, tolerance, backend):
     query, key, value = inputs("square", dtype)
     out = attention(query, key, value, causal=True, backend=backend)
-    assert out.dtype == dtype
+    assert out.dtype == query.dtype
     torch.testing.assert_close(
         out.double(), by_loops(query, key, value, None, causal=True), atol=tolerance, rtol=tolerance
     )
