@@ -18,6 +18,7 @@ def card(dataset: Dataset, samples: int) -> RenderableType:
     for name, value in (
         ("version", record.version),
         ("split variant", record.variant),
+        *([("dial", f"{record.dial:g}")] if record.dial is not None else []),
         ("modalities", ", ".join(("text", *record.modalities))),
         ("splits", ", ".join(f"{count:,} {split}" for split, count in record.splits.items())),
         ("licence", f"{record.licence} ({record.licence_url})"),

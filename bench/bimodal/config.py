@@ -62,16 +62,14 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
     for setting in request.settings:
         _apply(settings, setting)
     settings.setdefault("data", {})["name"] = dataset
-    settings["data"].setdefault("variant", source.variants[0])
-    if settings["data"]["variant"] not in source.variants:
-        raise unknown_name(f"variant of {dataset}", str(settings["data"]["variant"]), source.variants)
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
-    return tuple(
+    cells = tuple(
         _validated({**contestants.settings_of(name, settings), **common, "seed": seed})
         for seed in range(request.seed, request.seed + request.seeds)
         for name in contestants.named(request.model)
     )
+    return tuple(cell.model_copy(update={"data": source.resolved(cell.data)}) for cell in cells)
 
 
 def presets() -> dict[str, str]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bimodal import registry
-from bimodal.errors import unknown_name
+from bimodal.schema import DataConfig
 from bimodal.types import Dataset, Progress
 
 
@@ -21,20 +21,16 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "bimodal"
 
 
-def load_dataset(name: str, variant: str, progress: Progress) -> Dataset:
-    """Prepare a data set if need be (once; cached), verify it and return it.
+def load_dataset(data: DataConfig, progress: Progress) -> Dataset:
+    """Prepare a data set if need be (once; cached), verify it and return it in full.
 
     Args:
-        name: a name of `bench list datasets`.
-        variant: one of the data set's split variants, or `default`.
+        data: a name of `bench list datasets` and its options.
         progress: told about long work.
 
     Raises:
-        UsageError: no such data set or variant.
+        UsageError: no such data set or variant, or an option that it does not have.
         DataError: its files are missing or damaged; the message says which and what to do.
     """
-    source = registry.load_source(name)
-    chosen = source.variants[0] if variant == "default" else variant
-    if chosen not in source.variants:
-        raise unknown_name(f"variant of {name}", chosen, source.variants)
-    return source.load(chosen, cache_dir(), progress)
+    source = registry.load_source(data.name)
+    return source.load(source.resolved(data.whole), cache_dir(), progress)

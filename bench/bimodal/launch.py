@@ -97,8 +97,8 @@ def launch(
 
 
 def _prepare(cells: Sequence[RunConfig], progress: Progress) -> list[DatasetRecord]:
-    wanted = dict.fromkeys((config.data.name, config.data.variant) for config in cells)
-    return [load_dataset(name, variant, progress).record for name, variant in wanted]
+    wanted = dict.fromkeys(config.data.whole for config in cells)
+    return [load_dataset(data, progress).record for data in wanted]
 
 
 def _lock(directory: store.RunDirectory, watcher: Watcher) -> store.FileLock:

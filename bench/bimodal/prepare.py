@@ -50,7 +50,7 @@ def inputs_of(config: RunConfig, progress: Progress, *, words: Tokenizer | None 
         UserError: the data is missing or damaged, or the tokenizer cannot be loaded.
     """
     task = registry.load_task(config.task)
-    dataset = load_dataset(config.data.name, config.data.variant, progress)
+    dataset = load_dataset(config.data, progress)
     splits = select(dataset, config)
     usable = registry.load_model(config.model.name).modalities
     return Inputs(

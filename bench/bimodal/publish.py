@@ -78,12 +78,12 @@ def _pictures(run: Run, comparison: Comparison, progress: Progress) -> dict[str,
     """The pictures of the samples that are shown, by example id; none where the data is no longer the same."""
     wanted = {sample.id for task in comparison.tasks for sample in task.samples}
     pictures: dict[str, bytes] = {}
-    for record in run.manifest.datasets:
+    for data in dict.fromkeys(config.data.whole for config in run.manifest.cells):
         try:
-            dataset = load_dataset(record.name, record.variant, progress)
+            dataset = load_dataset(data, progress)
         except DataError:
             continue  # the report is still true without pictures, and says that they are missing
-        if dataset.record.fingerprint != record.fingerprint:
+        if dataset.record not in run.manifest.datasets:
             continue
         for example in dataset.examples("test"):
             if example.id in wanted and example.image is not None:

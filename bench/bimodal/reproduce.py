@@ -60,8 +60,9 @@ def reproduce(run: Run, out: Path | None, watcher: Watcher) -> Reproduction:
     broken = [f"{result.config.cell} failed in the first run" for result in run.results if result.status == "failed"]
     finished = {result.config.cell for result in run.results}
     broken += [f"{c.cell} has no result in the first run" for c in run.manifest.cells if c.cell not in finished]
-    for record in run.manifest.datasets:
-        found = load_dataset(record.name, record.variant, watcher.progress).record
+    for data in dict.fromkeys(config.data.whole for config in run.manifest.cells):
+        record = next(record for record in run.manifest.datasets if record.is_of(data))
+        found = load_dataset(data, watcher.progress).record
         if found.fingerprint != record.fingerprint:
             broken.append(
                 f"data set {record.name} is not the same: fingerprint {found.fingerprint[:12]} "

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from bimodal.schema import DatasetRecord, Metric, Modality, ModelConfig, Split, TaskRecord
+from bimodal.errors import UsageError, unknown_name
+from bimodal.schema import DataConfig, DatasetRecord, Metric, Modality, ModelConfig, Split, TaskRecord
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,8 +60,26 @@ class DatasetSource:
     tasks: tuple[str, ...]
     variants: tuple[str, ...]
     """Split variants; the first is the default."""
-    load: Callable[[str, Path, Progress], Dataset]
-    """`load(variant, cache_dir, progress)`: build (or read from the cache) and verify; raises DataError."""
+    load: Callable[[DataConfig, Path, Progress], Dataset]
+    """`load(data, cache_dir, progress)`: build (or read from the cache) and verify; raises DataError.
+
+    `data` is as `resolved` returns it. Its limits are not for here: they are applied to what is returned.
+    """
+    dial: float | None = None
+    """Default of `DataConfig.dial`, for a data set that can set how much its extra modality knows; None: it cannot."""
+
+    def resolved(self, data: DataConfig) -> DataConfig:
+        """The configuration with this data set's defaults for what it leaves open.
+
+        Raises:
+            UsageError: an unknown variant, or a dial for a data set that has none.
+        """
+        variant = self.variants[0] if data.variant == "default" else data.variant
+        if variant not in self.variants:
+            raise unknown_name(f"variant of {self.name}", variant, self.variants)
+        if data.dial is not None and self.dial is None:
+            raise UsageError(f"Data set {self.name!r} has no dial, got data.dial={data.dial:g}. Leave it out.")
+        return data.model_copy(update={"variant": variant, "dial": self.dial if data.dial is None else data.dial})
 
 
 @dataclass(frozen=True, slots=True)

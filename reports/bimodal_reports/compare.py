@@ -10,6 +10,7 @@ from bimodal.schema import (
     CellResult,
     Comparison,
     CostRatio,
+    DataConfig,
     DatasetRecord,
     Difference,
     Manifest,
@@ -60,9 +61,9 @@ def compare(
         DataError: predictions are missing, or two cells of a pair answered different examples.
     """
     by_cell = {result.config.cell: result for result in results}
-    groups: dict[tuple[str, str, str], list[RunConfig]] = {}
+    groups: dict[tuple[str, DataConfig], list[RunConfig]] = {}
     for config in manifest.cells:
-        groups.setdefault((config.task, config.data.name, config.data.variant), []).append(config)
+        groups.setdefault((config.task, config.data.whole), []).append(config)
     return Comparison(
         run_id=manifest.run_id,
         tasks=tuple(
@@ -87,10 +88,9 @@ def _task_record(manifest: Manifest, config: RunConfig) -> TaskRecord:
 
 
 def _dataset_record(manifest: Manifest, config: RunConfig) -> DatasetRecord:
-    named = [record for record in manifest.datasets if record.name == config.data.name]
-    exact = [record for record in named if record.variant == config.data.variant]
-    for record in exact or named:  # `default` is resolved to a name when the data set is loaded
-        return record
+    for record in manifest.datasets:
+        if record.is_of(config.data):
+            return record
     raise DataError(
         f"Run {manifest.run_id} has cells on data set {config.data.name!r} but its manifest has no record of it."
     )

@@ -43,12 +43,7 @@ class _ClosingTable:
 
 def _belongs(result: CellResult, task: TaskComparison) -> bool:
     config = result.config
-    return (
-        result.status == "ok"
-        and config.task == task.task.name
-        and config.data.name == task.dataset.name
-        and config.data.variant in ("default", task.dataset.variant)
-    )
+    return result.status == "ok" and config.task == task.task.name and task.dataset.is_of(config.data)
 
 
 def _table(cells: Sequence[CellResult], task: TaskComparison, *, all_metrics: bool) -> Table:
@@ -57,7 +52,7 @@ def _table(cells: Sequence[CellResult], task: TaskComparison, *, all_metrics: bo
     probes = list(dict.fromkeys(name for cell in cells for name in cell.probes))
     primary = task.task.primary_metric
     table = Table(
-        title=f"{task.task.name} on {task.dataset.name} ({task.dataset.variant})",
+        title=f"{task.task.name} on {task.dataset.label} ({task.dataset.variant})",
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

@@ -112,11 +112,7 @@ def contestant_colors(task: TaskComparison) -> dict[str, str]:
 def cells_of(task: TaskComparison, results: Sequence[CellResult]) -> list[CellResult]:
     """The results of a task on a data set, by seed, the baseline first."""
     mine = [
-        result
-        for result in results
-        if result.config.task == task.task.name
-        and result.config.data.name == task.dataset.name
-        and result.config.data.variant in ("default", task.dataset.variant)
+        result for result in results if result.config.task == task.task.name and task.dataset.is_of(result.config.data)
     ]
     return sorted(mine, key=lambda r: (r.config.seed, task.contestants.index(r.config.contestant)))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.datasets import load_dataset
+from bimodal.schema import DataConfig
 
 from .conftest import Bench
 
@@ -114,7 +115,7 @@ def test_a_card_shows_licence_splits_and_samples(bench: Bench, smoke_run: Path, 
 def load_dataset_record(data_cache: Path) -> dict[str, object]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIMODAL_CACHE", str(data_cache))
-        return load_dataset("openmoji", "default", lambda *_: None).record.model_dump(mode="json")
+        return load_dataset(DataConfig(name="openmoji"), lambda *_: None).record.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("what", ["tasks", "models", "datasets", "presets", "kernels", "settings"])

@@ -90,6 +90,8 @@ def test_a_setting_reaches_the_cell(setting: str, value: object) -> None:
             r"train.epochs: Input should be greater than 0, got -1",
         ),
         (Request("captioning", settings=["data.variant=hrad"]), r"Did you mean 'hard'\?"),
+        (Request("captioning", settings=["data.dial=0.5"]), r"'openmoji' has no dial, got data.dial=0.5. Leave it out"),
+        (Request("captioning", settings=["data.dial=2"]), r"data.dial: Input should be less than or equal to 1, got 2"),
     ],
 )
 def test_a_wrong_request_says_what_is_wrong_and_what_is_allowed(request_: Request, message: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bimodal import registry
+from bimodal.schema import DataConfig
 from bimodal.types import Dataset, Example, Prediction
 
 VARIANTS = [
@@ -18,10 +19,15 @@ def silent(what: str, done: int, total: int) -> None:
     pass
 
 
+def load(data: DataConfig, cache: Path) -> Dataset:
+    source = registry.load_source(data.name)
+    return source.load(source.resolved(data), cache, silent)
+
+
 @pytest.fixture(params=VARIANTS, ids="-".join)
 def dataset(request: pytest.FixtureRequest, data_cache: Path) -> Dataset:
     name, variant = request.param
-    return registry.load_source(name).load(variant, data_cache, silent)
+    return load(DataConfig(name=name, variant=variant), data_cache)
 
 
 @pytest.fixture(params=sorted(registry.summaries("task")))
@@ -31,8 +37,7 @@ def task(request: pytest.FixtureRequest):
 
 @pytest.fixture
 def examples(task, data_cache: Path) -> tuple[Example, ...]:
-    source = registry.load_source(task.default_dataset)
-    return source.load(source.variants[0], data_cache, silent).examples("test")[:50]
+    return load(DataConfig(name=task.default_dataset), data_cache).examples("test")[:50]
 
 
 def test_a_task_gives_its_own_targets_the_best_score(task, examples) -> None:
@@ -110,5 +115,5 @@ def test_a_card_says_licence_credit_and_source(dataset: Dataset) -> None:
 
 
 def test_loading_twice_gives_the_same_fingerprint_and_order(dataset: Dataset, data_cache: Path) -> None:
-    again = registry.load_source(dataset.record.name).load(dataset.record.variant, data_cache, silent)
+    again = load(DataConfig(name=dataset.record.name, variant=dataset.record.variant), data_cache)
     assert again == dataset

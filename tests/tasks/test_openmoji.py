@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import UsageError
+from bimodal.schema import DataConfig
 from bimodal.types import Dataset
 from bimodal_tasks.datasets.openmoji import SOURCE
 
@@ -22,12 +23,12 @@ def silent(what: str, done: int, total: int) -> None:
 
 @pytest.fixture(scope="module", params=SOURCE.variants)
 def dataset(request: pytest.FixtureRequest, data_cache: Path) -> Dataset:
-    return SOURCE.load(request.param, data_cache, silent)
+    return SOURCE.load(DataConfig(name="openmoji", variant=request.param), data_cache, silent)
 
 
 @pytest.fixture(scope="module")
 def compositional(data_cache: Path) -> Dataset:
-    return SOURCE.load("compositional", data_cache, silent)
+    return SOURCE.load(DataConfig(name="openmoji"), data_cache, silent)
 
 
 def test_counts_are_those_of_the_card(dataset: Dataset) -> None:
@@ -51,7 +52,7 @@ def test_no_id_name_or_picture_is_in_two_splits(dataset: Dataset) -> None:
 
 
 def test_the_fingerprint_is_stable(dataset: Dataset, data_cache: Path) -> None:
-    again = SOURCE.load(dataset.record.variant, data_cache, silent)
+    again = SOURCE.load(DataConfig(name="openmoji", variant=dataset.record.variant), data_cache, silent)
     assert again.record.fingerprint == dataset.record.fingerprint == FINGERPRINTS[dataset.record.variant]
 
 
@@ -94,4 +95,4 @@ def test_the_notice_carries_the_attribution() -> None:
 
 def test_an_unknown_variant_is_refused(data_cache: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'compositional'"):
-        SOURCE.load("compositonal", data_cache, silent)
+        SOURCE.load(DataConfig(name="openmoji", variant="compositonal"), data_cache, silent)

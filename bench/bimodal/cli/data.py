@@ -34,6 +34,10 @@ def data_list(as_json: Json = False) -> int:
 def data_show(
     name: Annotated[str, typer.Argument(help="Name of a data set: see `bench data list`.")],
     variant: Annotated[str, typer.Option("--variant", help="Which split.")] = "default",
+    dial: Annotated[
+        float | None,
+        typer.Option("--dial", min=0, max=1, help="How much the extra modality knows, where it can be set."),
+    ] = None,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Examples shown per split.")] = 3,
     as_json: Json = False,
 ) -> int:
@@ -43,8 +47,10 @@ def data_show(
     """
     from bimodal.card import card
     from bimodal.datasets import load_dataset
+    from bimodal.schema import DataConfig
 
-    dataset = _loading(lambda progress: load_dataset(name, variant, progress))
+    data = DataConfig(name=name, variant=variant, dial=dial)
+    dataset = _loading(lambda progress: load_dataset(data, progress))
     if as_json:
         typer.echo(dataset.record.model_dump_json())
     else:
@@ -66,11 +72,12 @@ def data_get(
 
     from bimodal import registry
     from bimodal.datasets import cache_dir, load_dataset
+    from bimodal.schema import DataConfig
 
     registry.load_source(name)
     if force:
         shutil.rmtree(cache_dir() / name, ignore_errors=True)
-    dataset = _loading(lambda progress: load_dataset(name, "default", progress))
+    dataset = _loading(lambda progress: load_dataset(DataConfig(name=name), progress))
     counts = ", ".join(f"{count} {split}" for split, count in dataset.record.splits.items())
     typer.echo(f"{name} is ready: {counts}; fingerprint {dataset.record.fingerprint[:12]}")
     return 0

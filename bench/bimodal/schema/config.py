@@ -9,18 +9,36 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from bimodal.schema.base import SCHEMA_VERSION, Fraction, PositiveFloat, Record
 
 
+def with_dial(name: str, dial: float | None) -> str:
+    """A data set's name, with its dial where it has one: `openmoji`, `names@0.25`."""
+    return name if dial is None else f"{name}@{dial:g}"
+
+
 class DataConfig(Record):
     """Which examples a cell sees."""
 
     name: str
     variant: str = "default"
     """Which split of the data set; `default` is the one its card names first."""
+    dial: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """How much the extra modality knows, for a data set that has such a dial; null is its default, or no dial."""
     inputs: Literal["true", "blank"] = "true"
     """What a contestant perceives, in training and in testing; `blank`: one constant picture, or silence."""
     train_limit: PositiveInt | None = None
     """Use at most so many training examples (a fixed, seeded sample); null is all."""
     validation_limit: PositiveInt | None = None
     test_limit: PositiveInt | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, with the dial where there is one: `openmoji`, `names@0.25`."""
+        return with_dial(self.name, self.dial)
+
+    @property
+    def whole(self) -> DataConfig:
+        """The data itself, as it is loaded: in full, whatever a contestant then gets to see of it."""
+        limits = {"train_limit": None, "validation_limit": None, "test_limit": None}
+        return self.model_copy(update={**limits, "inputs": "true"})
 
 
 class TokenizerConfig(Record):
@@ -182,5 +200,5 @@ class RunConfig(Record):
 
     @property
     def cell(self) -> str:
-        """Folder name of the cell: `<task>.<dataset>.<contestant>.s<seed>`."""
-        return f"{self.task}.{self.data.name}.{self.contestant}.s{self.seed}"
+        """Folder name of the cell: `<task>.<dataset>.<contestant>.s<seed>`; a dial is part of the data set's name."""
+        return f"{self.task}.{self.data.label}.{self.contestant}.s{self.seed}"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bimodal.schema.base import SCHEMA_VERSION, Modality, Record, Split, Unavailable
-from bimodal.schema.config import RunConfig
+from bimodal.schema.config import DataConfig, RunConfig, with_dial
 
 
 class Metric(Record):
@@ -184,6 +184,8 @@ class DatasetRecord(Record):
     name: str
     version: str
     variant: str
+    dial: float | None = None
+    """How much the extra modality knows (0 to 1); null for a data set without such a dial."""
     description: str
     licence: str
     licence_url: str
@@ -192,6 +194,19 @@ class DatasetRecord(Record):
     modalities: tuple[Modality, ...]
     fingerprint: str
     splits: dict[Split, NonNegativeInt]
+
+    @property
+    def label(self) -> str:
+        """The name, with the dial where there is one: `openmoji`, `names@0.25`."""
+        return with_dial(self.name, self.dial)
+
+    def is_of(self, data: DataConfig) -> bool:
+        """Whether a configuration means this data; what it leaves to the data set's defaults fits anything."""
+        return (
+            self.name == data.name
+            and data.variant in ("default", self.variant)
+            and (data.dial is None or data.dial == self.dial)
+        )
 
 
 class TaskRecord(Record):

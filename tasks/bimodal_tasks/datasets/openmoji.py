@@ -21,8 +21,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from bimodal.errors import unknown_name
-from bimodal.schema import DatasetRecord, Split
+from bimodal.schema import DataConfig, DatasetRecord, Split
 from bimodal.types import Dataset, DatasetSource, Example, Progress
 from bimodal_tasks.openmoji.combinations import NEUTRAL, NO_GENDER, NO_TONE, Combination, parse_all
 from bimodal_tasks.openmoji.pictures import SIZE, Picture, cached_pictures
@@ -31,11 +30,11 @@ from bimodal_tasks.openmoji.splits import VARIANTS, Item
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def load(variant: str, cache_dir: Path, progress: Progress) -> Dataset:
+def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
     """Render the pictures if need be, verify them, and split.
 
     Args:
-        variant: `compositional` or `hard`.
+        data: its variant is `compositional` or `hard`.
         cache_dir: a folder that data sets share; everything here goes under `openmoji` in it.
         progress: told about the rendering.
 
@@ -44,8 +43,7 @@ def load(variant: str, cache_dir: Path, progress: Progress) -> Dataset:
         DataError: a picture is missing or damaged.
         StorageError: the disk is full.
     """
-    if variant not in VARIANTS:
-        raise unknown_name("variant of openmoji", variant, VARIANTS)
+    variant = SOURCE.resolved(data).variant
     folder, pictures = cached_pictures(cache_dir, progress)
     assigned = VARIANTS[variant]([Item(row.id, row.name, row.look) for row in pictures])
     parts = parse_all(assigned)
