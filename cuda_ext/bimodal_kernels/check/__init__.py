@@ -1,0 +1,1 @@
+"""Proofs of the kernels that need no GPU."""
