@@ -99,5 +99,5 @@ def _interval(name: str, before: Sequence[PredictionRow], after: Sequence[Predic
 def _as_examples(rows: Sequence[PredictionRow]) -> tuple[list[Prediction], list[Example]]:
     return (
         [Prediction(row.id, row.prediction, row.target_bits) for row in rows],
-        [Example(row.id, row.text, row.target) for row in rows],
+        [Example(row.id, row.text, row.target, language=row.language) for row in rows],
     )

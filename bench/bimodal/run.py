@@ -134,6 +134,7 @@ def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequen
             id=example.id,
             text=task.prompt(example),
             target=example.target,
+            language=example.language,
             prediction=prediction.text,
             target_bits=prediction.target_bits,
             target_bytes=len(example.target.encode()),

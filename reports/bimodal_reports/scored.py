@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bimodal.errors import DataError
-from bimodal.metrics import CHRF2, CORPUS_METRICS, applicable_metrics
+from bimodal.metrics import CHRF2, CORPUS_METRICS
 from bimodal.schema import CellResult, PredictionRow
 from bimodal.statistics import FloatArray
 from bimodal.types import Example, Prediction
@@ -51,8 +51,8 @@ def scored_cell(
     return ScoredCell(
         result=result,
         rows=rows,
-        statistics=statistics_of(rows),
-        probes={probe: statistics_of(changed) for probe, changed in probe_rows.items()},
+        statistics=statistics_of(rows, result.metrics),
+        probes={name: statistics_of(changed, result.probes[name].metrics) for name, changed in probe_rows.items()},
         probe_rows=probe_rows,
     )
 
@@ -81,11 +81,16 @@ def _ordered(what: str, rows: Sequence[PredictionRow], order: Sequence[Predictio
     return tuple(by_id[row.id] for row in order)
 
 
-def statistics_of(rows: Sequence[PredictionRow]) -> dict[str, FloatArray]:
-    """Sufficient statistics [example, statistic] of every metric these rows have data for, by name."""
+def statistics_of(rows: Sequence[PredictionRow], names: Iterable[str]) -> dict[str, FloatArray]:
+    """Sufficient statistics [example, statistic] of those of the named metrics that can be resampled."""
     predictions = [Prediction(row.id, row.prediction, row.target_bits) for row in rows]
-    examples = [Example(row.id, row.text, row.target) for row in rows]
-    return {metric.name: metric.statistics(predictions, examples) for metric in applicable_metrics(predictions)}
+    examples = [Example(row.id, row.text, row.target, language=row.language) for row in rows]
+    return {
+        name: CORPUS_METRICS[name].statistics(predictions, examples)
+        # Samples are sorted by chrF, whatever the task is judged by.
+        for name in dict.fromkeys((*names, CHRF2.name))
+        if name in CORPUS_METRICS
+    }
 
 
 def sentence_chrf(statistics: Mapping[str, FloatArray]) -> list[float]:

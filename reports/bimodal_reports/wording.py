@@ -12,8 +12,13 @@ METRIC_LABELS = {
     "exact_match": "exact match",
     "rouge_l": "ROUGE-L",
     "bits_per_byte": "bits per byte",
+    "ter": "TER",
+    "cider_d": "CIDEr-D",
+    "unigram_f1": "unigram F1",
+    "distinct_1": "distinct 1-grams",
+    "distinct_2": "distinct 2-grams",
 }
-_UNIT_DECIMALS = {"points": 1, "fraction": 3, "bits/byte": 3}
+_UNIT_DECIMALS = {"points": 1, "percent": 1, "words": 2, "fraction": 3, "bits/byte": 3}
 _SI_STEPS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

@@ -6,7 +6,7 @@ its score is what guessing by frequency gives.
 
 from __future__ import annotations
 
-from bimodal.metrics import text_metrics
+from bimodal.metrics import caption_metrics
 from bimodal.types import Example, Task
 
 
@@ -26,5 +26,5 @@ TASK = Task(
     # "Tangled up in BLEU", sec. 5), and trainings that differ in nothing but the seed can lie as far apart.
     margin=2.0,
     prompt=prompt,
-    score=text_metrics,
+    score=caption_metrics,
 )

@@ -86,7 +86,7 @@ def metrics_of(rows: Sequence[PredictionRow]) -> dict[str, Any]:
     """The metrics a task would report for these rows."""
     return text_metrics(
         [Prediction(row.id, row.prediction, row.target_bits) for row in rows],
-        [Example(row.id, row.text, row.target) for row in rows],
+        [Example(row.id, row.text, row.target, language=row.language) for row in rows],
     )
 
 

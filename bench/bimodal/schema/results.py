@@ -15,12 +15,13 @@ class Metric(Record):
 
     value: float
     unit: str
-    """`points` (0 to 100), `fraction` (0 to 1), `bits/byte`, ..."""
+    """`points` (0 to 100, 100 is perfect), `percent`, `fraction` (0 to 1), `words`, `bits/byte`, ..."""
     higher_is_better: bool
     signature: str
     """Everything needed to reproduce the score; for BLEU and chrF sacrebleu's own signature."""
     ci95: tuple[float, float] | None
-    """95 % bootstrap interval over test examples; null with fewer than two."""
+    """95 % bootstrap interval over test examples; null with fewer than two, and for scores of the whole set of
+    predictions (distinct n-grams), which are no sums over examples."""
 
 
 class Latency(Record):
@@ -171,6 +172,8 @@ class PredictionRow(Record):
     text: str
     """The prompt."""
     target: str
+    language: str = "en"
+    """Of the target: decides how scores cut it into words."""
     prediction: str
     target_bits: float | None
     """Negative log2-likelihood the model gives the target (teacher forcing); null where not asked."""
