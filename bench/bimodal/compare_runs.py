@@ -93,7 +93,7 @@ def _table(cell: str, rows: Sequence[RunDifference]) -> Table:
 def _interval(name: str, before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> tuple[float, float]:
     metric = CORPUS_METRICS[name]
     first, second = (metric.statistics(*_as_examples(rows)) for rows in (before, after))
-    return paired_difference(first, second, metric.aggregate, seed=_SEED).ci95
+    return paired_difference(first[None], second[None], metric.aggregate, seed=_SEED).ci95
 
 
 def _as_examples(rows: Sequence[PredictionRow]) -> tuple[list[Prediction], list[Example]]:

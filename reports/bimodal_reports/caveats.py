@@ -4,36 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bimodal.schema import CellResult, ProbeDrop
+from bimodal.schema import CellResult, Difference, ProbeDrop
 from bimodal_reports.settings import differing_settings
+from bimodal_reports.tables import cell_label
 from bimodal_reports.verdicts import uses_its_input
-from bimodal_reports.wording import quantity, ratio
+from bimodal_reports.wording import quantity, ratio, signed
 
 _FEW_EXAMPLES = 100
 
 
 def pair_caveats(
-    baseline: CellResult,
-    contestant: CellResult,
+    pairs: Sequence[tuple[CellResult, CellResult]],
+    primary: Difference,
     *,
-    examples: int,
-    seeds: int,
     failed: Mapping[str, str],
     probes: Sequence[ProbeDrop],
 ) -> tuple[str, ...]:
-    """Every inequality left between two cells, and every reason why a verdict on them may not carry over."""
-    return (
+    """Every inequality left between two contestants, and every reason why a verdict on them may not carry over.
+
+    `pairs` are (baseline, contestant) cells, one pair per seed; what is true of several is said once.
+    """
+    baseline, contestant = pairs[0]
+    unequal = [
+        note
+        for low, high in pairs
+        for note in (*_unequal_text(low, high), *_unequal_settings(low, high), *_kernels(low, high))
+    ]
+    trained = [note for pair in pairs for cell in pair for note in _training(cell, several=len(pairs) > 1)]
+    notes = (
         *_part_of_the_data(contestant),
         *_unused_input(contestant, probes),
-        *_seeds(seeds),
-        *_unequal_text(baseline, contestant),
-        *_unequal_settings(baseline, contestant),
+        *_seeds(primary),
         *_unequal_size(baseline, contestant),
-        *_kernels(baseline, contestant),
-        *(note for cell in (baseline, contestant) for note in _training(cell)),
-        *_few_examples(examples),
+        *unequal,
+        *trained,
+        *_few_examples(primary.examples),
         *_failed(failed),
     )
+    return tuple(dict.fromkeys(notes))
 
 
 def _part_of_the_data(cell: CellResult) -> tuple[str, ...]:
@@ -59,13 +67,20 @@ def _unused_input(contestant: CellResult, probes: Sequence[ProbeDrop]) -> tuple[
     )
 
 
-def _seeds(seeds: int) -> tuple[str, ...]:
-    if seeds == 1:
+def _seeds(primary: Difference) -> tuple[str, ...]:
+    found = primary.by_seed
+    if len(found) == 1:
         return (
             "One training seed: how much the result varies from training to training is unknown. The interval "
             "covers the choice of test examples only, and the verdict speaks of these two checkpoints.",
         )
-    return (f"{seeds} training seeds, judged one by one: each verdict speaks of the two checkpoints of its seed.",)
+    notes = []
+    if len(found) == 2:
+        notes.append("Two training seeds barely show how much trainings vary, which widens the interval: use more.")
+    if min(one.value for one in found) < 0 < max(one.value for one in found):
+        listed = ", ".join(f"{signed(one.value, primary.unit)} (seed {one.seed})" for one in found)
+        notes.append(f"The trainings do not agree on the direction: {listed}.")
+    return tuple(notes)
 
 
 def _unequal_text(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
@@ -114,8 +129,8 @@ def _kernels(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _training(cell: CellResult) -> tuple[str, ...]:
-    name, train = cell.config.contestant, cell.train
+def _training(cell: CellResult, *, several: bool) -> tuple[str, ...]:
+    name, train = cell_label(cell, several), cell.train
     if train is None:
         return ()
     notes = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 from bimodal.schema import Cost, CostRatio
 
 TRAIN_TIME, LATENCY, PARAMETERS = "train_wall_s", "end_to_end_ms", "parameters"
@@ -17,9 +20,12 @@ COST_LABELS = {
 }
 
 
-def cost_ratios(baseline: Cost, contestant: Cost) -> tuple[CostRatio, ...]:
-    """Contestant over baseline for every cost both have as a number above 0; latencies are medians."""
-    left, right = _costs(baseline), _costs(contestant)
+def cost_ratios(baseline: Sequence[Cost], contestant: Sequence[Cost]) -> tuple[CostRatio, ...]:
+    """Contestant over baseline for every cost that all have as a number above 0.
+
+    Both are given once per training seed and taken at their medians; latencies are medians over requests, too.
+    """
+    left, right = _medians(baseline), _medians(contestant)
     # Host memory says little where the model lives on a GPU: show one peak, the one that limits.
     hidden = "rss_generate_bytes" if {"cuda_allocated_bytes"} <= left.keys() & right.keys() else None
     return tuple(
@@ -33,6 +39,15 @@ def cost_ratios(baseline: Cost, contestant: Cost) -> tuple[CostRatio, ...]:
         for name, (value, unit) in left.items()
         if name in right and name != hidden
     )
+
+
+def _medians(costs: Sequence[Cost]) -> dict[str, tuple[float, str]]:
+    known = [_costs(cost) for cost in costs]
+    return {
+        name: (median(values[name][0] for values in known), unit)
+        for name, (_, unit) in (known[0] if known else {}).items()
+        if all(name in values for values in known)
+    }
 
 
 def _costs(cost: Cost) -> dict[str, tuple[float, str]]:

@@ -81,8 +81,7 @@ def _with_difference(shown: VerdictView, pair: Pair, colors: Mapping[str, str]) 
 def _costs(pairs: Sequence[Pair], colors: Mapping[str, str]) -> ChartView | None:
     from bimodal_reports import charts
 
-    first_seed = [pair for pair in pairs if pair.seed == pairs[0].seed]
-    several = len(first_seed) > 1
+    several = len(pairs) > 1
     rows = [
         charts.Estimate(
             f"{pair.contestant}: {COST_LABELS[cost.name]}" if several else COST_LABELS[cost.name],
@@ -92,17 +91,17 @@ def _costs(pairs: Sequence[Pair], colors: Mapping[str, str]) -> ChartView | None
             colors[pair.contestant],
             ratio(cost.ratio),
         )
-        for pair in first_seed
+        for pair in pairs
         for cost in pair.costs
     ]
     if not rows:
         return None
     spoken = ", ".join(f"{row.label} {row.text}" for row in rows)
-    baselines = " and ".join(dict.fromkeys(pair.baseline for pair in first_seed))
+    baselines = " and ".join(dict.fromkeys(pair.baseline for pair in pairs))
     return ChartView(
         title=f"Cost relative to {baselines}",
         note="Right of 1× is dearer. Logarithmic axis."
-        + (f" Seed {pairs[0].seed}." if len(first_seed) < len(pairs) else ""),
+        + (" Medians over seeds." if any(len(pair.seeds) > 1 for pair in pairs) else ""),
         svg=charts.ratios(rows, f"Cost relative to {baselines}: {spoken}"),
     )
 

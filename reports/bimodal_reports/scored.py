@@ -29,6 +29,11 @@ class ScoredCell:
         """The contestant's name."""
         return self.result.config.contestant
 
+    @property
+    def seed(self) -> int:
+        """The training seed."""
+        return self.result.config.seed
+
 
 def scored_cell(
     result: CellResult,

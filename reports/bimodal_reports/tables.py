@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from bimodal.schema import CellResult, Cost, Latency, Metric, Pair
+from bimodal.schema import CellResult, Cost, Difference, Latency, Metric, Pair
 from bimodal_reports.wording import (
     capitalised,
     interval,
@@ -13,6 +14,7 @@ from bimodal_reports.wording import (
     number,
     quantity,
     ratio,
+    seeds_label,
     signed,
     unit_label,
 )
@@ -78,7 +80,7 @@ def score_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapp
             columns.append(Column(cell_label(cell, several), color, note=name))
             sources.append(probe.metrics)
     for pair in pairs:
-        note = f"{pair.contestant} − {pair.baseline}" + (f", seed {pair.seed}" if several else "")
+        note = f"{pair.contestant} − {pair.baseline}" + (f", {seeds_label(pair.seeds)}" if several else "")
         columns.append(Column("Difference", note=note))
     names = dict.fromkeys(name for metrics in sources for name in metrics)
     rows = []
@@ -107,15 +109,15 @@ def _difference(pair: Pair, metric: str) -> Entry:
             gain = (found.value > 0) == found.higher_is_better
             return Entry(
                 signed(found.value, found.unit),
-                f"{interval(found.ci95, found.unit, with_sign=True)}, p {_p_value(found.p_value, found.resamples)}",
+                f"{interval(found.ci95, found.unit, with_sign=True)}, p {_p_value(found)}",
                 ("gain" if gain else "loss") if excludes_zero else "",
             )
     return Entry(_ABSENT)
 
 
-def _p_value(value: float, trials: int) -> str:
-    """A p-value; the smallest that so many trials can give is an upper bound."""
-    smallest = 1 / (trials + 1)
+def _p_value(found: Difference) -> str:
+    """A p-value; the smallest that so many randomisation trials can give is an upper bound."""
+    value, smallest = found.p_value, 1 / (found.resamples + 1)
     return f"≤ {smallest:.4f}" if value <= smallest else f"= {value:.3f}" if value >= 0.001 else f"= {value:.4f}"
 
 
@@ -211,13 +213,16 @@ def cost_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mappi
     costs = {(cell.config.contestant, cell.config.seed): cell.cost for cell in measured if cell.cost is not None}
     columns = [Column(cell_label(cell, several), colors[cell.config.contestant]) for cell in measured]
     for pair in pairs:
-        note = f"{pair.contestant} ÷ {pair.baseline}" + (f", seed {pair.seed}" if several else "")
+        note = f"{pair.contestant} ÷ {pair.baseline}" + (f", median of {len(pair.seeds)} seeds" if several else "")
         columns.append(Column("Ratio", note=note))
     groups: dict[str, list[Row]] = {}
     for line in _COST_ROWS:
         entries = [_cost(line, cost) for cost in costs.values()]
         for pair in pairs:
-            left, right = (costs.get((name, pair.seed)) for name in (pair.baseline, pair.contestant))
+            left, right = (
+                [costs[name, seed] for seed in pair.seeds if (name, seed) in costs]
+                for name in (pair.baseline, pair.contestant)
+            )
             entries.append(_cost_ratio(line, left, right))
         groups.setdefault(line.group, []).append(Row(line.label, line.note, tuple(entries)))
     return Table(tuple(columns), tuple((group, tuple(rows)) for group, rows in groups.items()))
@@ -232,10 +237,12 @@ def _cost(line: _CostRow, cost: Cost) -> Entry:
     return Entry(quantity(value, line.unit), line.detail(cost))
 
 
-def _cost_ratio(line: _CostRow, left: Cost | None, right: Cost | None) -> Entry:
-    if left is None or right is None:
-        return Entry(_ABSENT)
-    below, above = line.value(left), line.value(right)
-    if isinstance(below, str) or isinstance(above, str) or not below or above is None:
-        return Entry(_ABSENT)
-    return Entry(ratio(above / below))
+def _cost_ratio(line: _CostRow, left: Sequence[Cost], right: Sequence[Cost]) -> Entry:
+    below, above = _median(line, left), _median(line, right)
+    return Entry(ratio(above / below)) if below and above is not None else Entry(_ABSENT)
+
+
+def _median(line: _CostRow, costs: Sequence[Cost]) -> float | None:
+    """Over seeds; None where one of them was not measured."""
+    values = [value for cost in costs if not isinstance(value := line.value(cost), str) and value is not None]
+    return median(values) if values and len(values) == len(costs) else None

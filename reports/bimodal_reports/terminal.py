@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bimodal.schema import CellResult, Comparison, Metric, TaskComparison
+from bimodal.schema import CellResult, Comparison, Metric, Pair, TaskComparison
 from bimodal_reports.verdicts import OUTCOME_LABELS
-from bimodal_reports.wording import metric_label, number, quantity
+from bimodal_reports.wording import metric_label, number, quantity, signed
 
 _STYLES = {"better": "bold green", "worse": "bold red", "equivalent": "bold", "inconclusive": "bold yellow"}
 
@@ -99,13 +99,20 @@ def _costs(cell: CellResult) -> tuple[str, str, str]:
 
 
 def _verdicts(task: TaskComparison) -> list[RenderableType]:
-    several_seeds = len({pair.seed for pair in task.pairs}) > 1
     lines: list[RenderableType] = []
     for pair in task.pairs:
         label = (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome])
-        seed = f" (seed {pair.seed})" if several_seeds else ""
-        lines.append(Padding(Text.assemble(label, f"{seed}. ", pair.verdict.sentence), (1, 0, 0, 0)))
+        lines.append(Padding(Text.assemble(label, ". ", pair.verdict.sentence), (1, 0, 0, 0)))
+        if len(pair.seeds) > 1:
+            lines.append(Text(f"By seed: {_by_seed(pair)}.", style="dim"))
+        else:
+            lines.append(Text("One training of each: how much trainings vary is unknown; see --seeds.", style="dim"))
     return lines
+
+
+def _by_seed(pair: Pair) -> str:
+    found = next(found for found in pair.differences if found.metric == pair.verdict.metric)
+    return ", ".join(f"{signed(one.value, found.unit)} (seed {one.seed})" for one in found.by_seed)
 
 
 def _failures(task: TaskComparison) -> list[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bimodal.schema import CostRatio, Difference, Modality, ProbeDrop
-from bimodal.statistics import Outcome, PairedDifference, decide, examples_to_settle, inside_margin
+from bimodal.statistics import Needed, Outcome, VarianceParts, decide, inside_margin, needed_to_settle
 from bimodal_reports.costs import LATENCY, TRAIN_TIME
 from bimodal_reports.wording import (
     amount,
@@ -106,9 +106,7 @@ def _scores(difference: Difference) -> str:
 def _decided(difference: Difference, margin: float) -> str:
     low, high = sorted(abs(bound) for bound in difference.ci95)
     unit = difference.unit
-    text = (
-        f"(95 % interval {interval((low, high), unit)}; {_scores(difference)}) on {difference.examples} test examples"
-    )
+    text = f"(95 % interval {interval((low, high), unit)}; {_scores(difference)}) {basis(difference)}"
     gained = (difference.value > 0) == difference.higher_is_better
     if not difference.higher_is_better:
         text += ", where less is better"
@@ -124,35 +122,54 @@ def _equivalent(difference: Difference, margin: float) -> str:
     unit = difference.unit
     return (
         f"({signed(difference.value, unit)} {unit}, 90 % interval {interval(difference.ci90, unit, with_sign=True)}, "
-        f"inside the declared margin of ±{margin_amount(margin, unit)}; {_scores(difference)}) "
-        f"on {difference.examples} test examples"
+        f"inside the declared margin of ±{margin_amount(margin, unit)}; {_scores(difference)}) {basis(difference)}"
     )
 
 
 def _inconclusive(difference: Difference, margin: float) -> str:
     if at_floor(difference):
-        return f"on {difference.examples} test examples, so nothing can be said about what separates them"
+        return f"{basis(difference)}, so nothing can be said about what separates them"
     unit = difference.unit
     text = (
         f"({signed(difference.value, unit)} {unit}, but the 95 % interval "
         f"{interval(difference.ci95, unit, with_sign=True)} includes 0 and is too wide for the declared margin of "
-        f"±{margin_amount(margin, unit)}; {_scores(difference)}) on {difference.examples} test examples"
+        f"±{margin_amount(margin, unit)}; {_scores(difference)}) {basis(difference)}"
     )
-    needed = examples_to_settle(paired(difference), margin)
-    return text if needed is None else f"{text}; about {needed:,} would settle it if the difference holds"
+    return f"{text}; {_advice(needed(difference, margin), several=len(difference.by_seed) > 1)}"
 
 
-def paired(difference: Difference) -> PairedDifference:
-    """A stored difference as `bimodal.statistics` knows it."""
-    return PairedDifference(
-        baseline_value=difference.baseline_value,
-        contestant_value=difference.contestant_value,
-        value=difference.value,
-        ci95=difference.ci95,
-        ci90=difference.ci90,
-        p_value=difference.p_value,
+def basis(difference: Difference) -> str:
+    """What a difference was found on: `on 269 test examples and 3 training seeds`."""
+    count = len(difference.by_seed)
+    seeds = "one training seed" if count == 1 else f"{count} training seeds"
+    return f"on {difference.examples:,} test examples and {seeds}"
+
+
+def needed(difference: Difference, margin: float) -> Needed:
+    """How many examples or seeds would settle an inconclusive difference."""
+    variance = difference.variance
+    return needed_to_settle(
+        difference.value,
+        None
+        if variance is None
+        else VarianceParts(variance.examples, variance.noise, variance.seeds, variance.degrees_of_freedom),
+        margin,
+        standard_error=difference.standard_error,
         examples=difference.examples,
-        resamples=difference.resamples,
+        seeds=len(difference.by_seed),
+    )
+
+
+def _advice(needed: Needed, *, several: bool) -> str:
+    """What would settle it, supposing that the true difference is the one seen."""
+    chances = "would settle it (with 80 % power, if the true difference is this one)"
+    examples = "" if needed.examples is None else f"about {needed.examples:,} test examples"
+    if not several:
+        return f"{examples} {chances}" if examples else "no number of test examples would settle it"
+    if needed.seeds is not None:
+        return f"about {needed.seeds} seeds{f', or {examples},' if examples else ''} {chances}"
+    return f"more seeds alone would not settle it, {examples or 'nor would more examples'}" + (
+        f" {chances}" if examples else ""
     )
 
 

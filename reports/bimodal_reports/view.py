@@ -8,9 +8,9 @@ from typing import Any
 
 from bimodal.metrics import CORPUS_METRICS
 from bimodal.schema import CellResult, Difference, Manifest, Pair, TaskComparison
-from bimodal_reports.compare import modalities_seen
 from bimodal_reports.costs import COST_LABELS, LATENCY, PARAMETERS, TRAIN_TIME
 from bimodal_reports.fairness import fairness_table
+from bimodal_reports.pairs import modalities_seen
 from bimodal_reports.settings import flattened
 from bimodal_reports.tables import Table, cost_table, score_table
 from bimodal_reports.verdicts import OUTCOME_LABELS, headline, subject
@@ -22,6 +22,7 @@ from bimodal_reports.wording import (
     number,
     quantity,
     ratio,
+    seeds_label,
     signed,
 )
 
@@ -151,7 +152,7 @@ def primary_difference(pair: Pair) -> Difference:
 
 def _verdict(pair: Pair, by_key: Mapping[tuple[str, int], CellResult], colors: Mapping[str, str]) -> VerdictView:
     found = primary_difference(pair)
-    baseline, contestant = (by_key[name, pair.seed] for name in (pair.baseline, pair.contestant))
+    baseline, contestant = (by_key[name, pair.seeds[0]] for name in (pair.baseline, pair.contestant))
     extra = [m for m in modalities_seen(contestant) if m not in modalities_seen(baseline)]
     label = metric_label(found.metric)
     values = ((pair.contestant, found.contestant_value), (pair.baseline, found.baseline_value))
@@ -161,7 +162,7 @@ def _verdict(pair: Pair, by_key: Mapping[tuple[str, int], CellResult], colors: M
         headline=headline(subject(pair.baseline, pair.contestant, extra), found, pair.verdict.outcome),
         metric=label,
         scores=tuple(ScoreLine(name, colors[name], number(value, found.unit)) for name, value in values),
-        basis=f"{found.examples:,} test examples, seed {pair.seed}",
+        basis=f"{found.examples:,} test examples, {seeds_label(pair.seeds)}",
         figures=_figures(pair, found, label),
         sentence=pair.verdict.sentence,
         caveats=pair.verdict.caveats,

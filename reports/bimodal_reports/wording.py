@@ -106,6 +106,11 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def seeds_label(seeds: Sequence[int]) -> str:
+    """Which trainings a number is about: `seed 0`, `mean of seeds 0, 1 and 2`."""
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {joined([str(seed) for seed in seeds])}"
+
+
 def joined(parts: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

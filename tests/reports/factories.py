@@ -17,6 +17,7 @@ from bimodal.schema import (
     Cost,
     DataConfig,
     DatasetRecord,
+    Difference,
     InputsSeen,
     KernelUsed,
     Latency,
@@ -26,6 +27,7 @@ from bimodal.schema import (
     PredictionRow,
     Probe,
     RunConfig,
+    SeedDifference,
     TaskRecord,
     Throughput,
     TrainCost,
@@ -182,6 +184,37 @@ def make_result(
     return CellResult(**values | changes)
 
 
+def make_difference(value: float, half95: float, half90: float | None = None, **changes: Any) -> Difference:
+    """A difference in BLEU with symmetric intervals, from one training seed."""
+    half90 = half95 * 0.84 if half90 is None else half90
+    values: dict[str, Any] = {
+        "metric": "bleu",
+        "unit": "points",
+        "higher_is_better": True,
+        "baseline_value": 10.9,
+        "contestant_value": 10.9 + value,
+        "value": value,
+        "ci95": (value - half95, value + half95),
+        "ci90": (value - half90, value + half90),
+        "p_value": 0.01,
+        "standard_error": half95 / 1.96,
+        "detectable": 2.8 * half95 / 1.96,
+        "variance": None,
+        "by_seed": make_seeds(value),
+        "examples": 269,
+        "resamples": 10_000,
+    }
+    return Difference(**values | changes)
+
+
+def make_seeds(*values: float) -> tuple[SeedDifference, ...]:
+    """Differences of seeds 0, 1, ..."""
+    return tuple(
+        SeedDifference(seed=seed, baseline_value=10.9, contestant_value=10.9 + value, value=value)
+        for seed, value in enumerate(values)
+    )
+
+
 def make_failed(config: RunConfig, message: str = "the loss is not finite at step 12") -> CellResult:
     """A cell that ended without a result."""
     return CellResult(
@@ -271,4 +304,17 @@ def make_run(examples: int = 40, *, keep: tuple[float, float, float] = (0.35, 0.
         probes={(multimodal.cell, "deranged"): rows["deranged"]},
         pictures={row.id: make_picture(i) for i, row in enumerate(rows["gpt"])},
         curves={gpt.cell: make_curve(1.31), multimodal.cell: make_curve(0.38)},
+    )
+
+
+def make_seed_runs(seeds: int, examples: int = 12, *, keep: tuple[float, float, float] = (0.3, 0.9, 0.3)) -> FakeRun:
+    """A finished run of several seeds, each training a little different."""
+    runs = [make_run(examples, keep=(keep[0], keep[1] - 0.05 * seed, keep[2]), seed=seed) for seed in range(seeds)]
+    return FakeRun(
+        manifest=make_manifest([cell for run in runs for cell in run.manifest.cells]),
+        results=tuple(result for run in runs for result in run.results),
+        predictions={cell: rows for run in runs for cell, rows in run.predictions.items()},
+        probes={key: rows for run in runs for key, rows in run.probes.items()},
+        pictures=runs[0].pictures,
+        curves={cell: rows for run in runs for cell, rows in run.curves.items()},
     )

@@ -6,7 +6,7 @@ from bimodal.schema import CellResult, InputsSeen, KernelUsed, TrainConfig
 from bimodal_reports.caveats import pair_caveats
 from bimodal_reports.settings import differing_settings, flattened
 
-from .factories import make_config, make_cost, make_result, make_rows, make_train
+from .factories import make_config, make_cost, make_difference, make_result, make_rows, make_seeds, make_train
 
 ROWS = make_rows(["a b c d", "e f g h"], ["a b c d", "e f x h"])
 
@@ -17,8 +17,9 @@ def cell(model: str, **changes: Any) -> CellResult:
 
 
 def caveats(contestant: CellResult, **changes: Any) -> str:
-    arguments: dict[str, Any] = {"examples": 500, "seeds": 1, "failed": {}, "probes": ()}
-    return "\n".join(pair_caveats(cell("gpt"), contestant, **arguments | changes))
+    primary = make_difference(5.0, 1.0, **changes.pop("primary", {}))
+    arguments: dict[str, Any] = {"failed": {}, "probes": ()}
+    return "\n".join(pair_caveats([(cell("gpt"), contestant)], primary, **arguments | changes))
 
 
 def test_one_seed_is_said_and_nothing_else_of_an_equal_pair() -> None:
@@ -69,7 +70,7 @@ def test_a_resumed_training_is_said() -> None:
 
 
 def test_few_examples_are_said() -> None:
-    assert "Only 40 test examples" in caveats(cell("multimodal"), examples=40)
+    assert "Only 40 test examples" in caveats(cell("multimodal"), primary={"examples": 40})
 
 
 def test_missing_cells_are_said() -> None:
@@ -91,3 +92,14 @@ def test_a_part_of_the_data_and_the_smoke_preset_are_said() -> None:
     text = caveats(cell("multimodal", config=limited))
     assert "its scores answer nothing" in text
     assert "Only part of the data was used: " in text
+
+
+def test_trainings_that_disagree_are_said() -> None:
+    text = caveats(cell("multimodal"), primary={"by_seed": make_seeds(1.2, -0.3, 0.8)})
+    assert "do not agree on the direction: +1.2 (seed 0), −0.3 (seed 1), +0.8 (seed 2)." in text
+    assert "speaks of these two checkpoints" not in text
+
+
+def test_two_seeds_are_called_few() -> None:
+    assert "Two training seeds barely show" in caveats(cell("multimodal"), primary={"by_seed": make_seeds(1.2, 0.3)})
+    assert caveats(cell("multimodal"), primary={"by_seed": make_seeds(1.2, 0.3, 0.5)}) == ""

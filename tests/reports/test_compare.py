@@ -19,6 +19,7 @@ from .factories import (
     make_result,
     make_rows,
     make_run,
+    make_seed_runs,
     make_targets,
 )
 
@@ -180,17 +181,40 @@ def test_the_first_contestant_is_the_baseline_where_gpt_failed() -> None:
     assert task.pairs[0].verdict.sentence.lower().find("using multimodal-small instead of multimodal") >= 0
 
 
-def test_contestants_are_paired_by_seed() -> None:
-    runs = [make_run(12, seed=0), make_run(12, keep=(0.3, 0.8, 0.3), seed=1)]
-    task = compare(
-        make_manifest([cell for run in runs for cell in run.manifest.cells]),
-        [result for run in runs for result in run.results],
-        runs[0].predictions | runs[1].predictions,
-        runs[0].probes | runs[1].probes,
-    ).tasks[0]
-    assert [(pair.contestant, pair.seed) for pair in task.pairs] == [("multimodal", 0), ("multimodal", 1)]
-    assert any("2 training seeds, judged one by one" in caveat for caveat in task.pairs[0].verdict.caveats)
+def test_all_seeds_of_a_contestant_are_one_pair_with_one_verdict() -> None:
+    run = make_seed_runs(3)
+    (pair,) = compared(run).tasks[0].pairs
+    bleu = next(found for found in pair.differences if found.metric == "bleu")
+    scores = [result.metrics["bleu"].value for result in run.results]
+    assert (pair.contestant, pair.seeds) == ("multimodal", (0, 1, 2))
+    assert [one.value for one in bleu.by_seed] == pytest.approx([scores[i + 1] - scores[i] for i in (0, 2, 4)])
+    assert bleu.value == pytest.approx(sum(one.value for one in bleu.by_seed) / 3)
+    assert bleu.variance is not None
+    assert bleu.variance.examples + bleu.variance.noise + bleu.variance.seeds == pytest.approx(bleu.standard_error**2)
+    assert "and 3 training seeds" in pair.verdict.sentence
+
+
+def test_one_seed_says_that_it_speaks_of_two_checkpoints() -> None:
+    pair = only_pair(make_run(12))
+    assert pair.differences[0].variance is None
+    assert any("speaks of these two checkpoints" in caveat for caveat in pair.verdict.caveats)
+
+
+def test_only_seeds_that_both_have_are_compared() -> None:
+    run = make_seed_runs(3)
+    results = tuple(make_failed(r.config) if r.config.cell.endswith("gpt.s1") else r for r in run.results)
+    task = compare(run.manifest, results, run.predictions, run.probes).tasks[0]
+    assert [pair.seeds for pair in task.pairs] == [(0, 2)]
+
+
+def test_probes_are_averaged_over_seeds_and_samples_show_the_first() -> None:
+    run = make_seed_runs(2)
+    task = compared(run).tasks[0]
+    drop = next(drop for drop in task.probes if drop.metric == "bleu")
+    probed = [result.probes["deranged"].metrics["bleu"].value for result in run.results if result.probes]
+    assert drop.probe_value == pytest.approx(sum(probed) / 2)
     assert len({drop.metric for drop in task.probes}) == len(task.probes)
+    assert len(task.samples) == 12
 
 
 def test_samples_hold_every_output_with_its_chrf() -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bimodal_reports import closing_table, compare
 
-from .factories import make_config, make_failed, make_manifest, make_run
+from .factories import make_config, make_failed, make_manifest, make_run, make_seed_runs
 
 
 def shown(width: int = 160, *, failed: bool = False) -> str:
@@ -52,18 +52,17 @@ def test_a_wide_terminal_shows_all_metrics() -> None:
     assert "ROUGE-L" not in shown(width=80)
 
 
-def test_with_several_seeds_rows_and_verdicts_say_which() -> None:
-    runs = [make_run(12, keep=(0.3, 0.9, 0.3), seed=seed) for seed in (0, 1)]
-    results = [result for run in runs for result in run.results]
-    comparison = compare(
-        make_manifest([cell for run in runs for cell in run.manifest.cells]),
-        results,
-        runs[0].predictions | runs[1].predictions,
-        runs[0].probes | runs[1].probes,
-    )
+def test_several_seeds_have_rows_of_their_own_and_one_verdict() -> None:
+    run = make_seed_runs(2)
+    comparison = compare(run.manifest, run.results, run.predictions, run.probes)
     console = Console(width=160)
     with console.capture() as capture:
-        console.print(closing_table(results, comparison))
-    assert "multimodal (seed 1)" in capture.get()
-    assert "Better (seed 0). Seeing" in capture.get()
-    assert "Better (seed 1). Seeing" in capture.get()
+        console.print(closing_table(run.results, comparison))
+    text = capture.get()
+    assert "multimodal (seed 1)" in text
+    assert text.count("Better. Seeing") == 1
+    assert re.search(r"By seed: \+\d+\.\d \(seed 0\), \+\d+\.\d \(seed 1\)", text)
+
+
+def test_one_seed_says_what_it_does_not_know() -> None:
+    assert "One training of each: how much trainings vary is unknown" in shown()

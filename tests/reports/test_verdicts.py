@@ -1,34 +1,19 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from bimodal.schema import CostRatio, Difference, ProbeDrop
+from bimodal.schema import CostRatio, ProbeDrop, Variance
 from bimodal_reports.verdicts import cost_clause, outcome_of, probe_sentence, sentence, subject
+
+from .factories import make_difference, make_seeds
 
 COSTS = (
     CostRatio(name="train_wall_s", unit="s", baseline_value=100, contestant_value=340, ratio=3.4),
     CostRatio(name="end_to_end_ms", unit="ms", baseline_value=10, contestant_value=21, ratio=2.1),
 )
-
-
-def difference(value: float, half95: float, half90: float | None = None, **changes: Any) -> Difference:
-    half90 = half95 * 0.84 if half90 is None else half90
-    values: dict[str, Any] = {
-        "metric": "bleu",
-        "unit": "points",
-        "higher_is_better": True,
-        "baseline_value": 10.9,
-        "contestant_value": 10.9 + value,
-        "value": value,
-        "ci95": (value - half95, value + half95),
-        "ci90": (value - half90, value + half90),
-        "p_value": 0.01,
-        "examples": 269,
-        "resamples": 10_000,
-    }
-    return Difference(**values | changes)
 
 
 def drop(value: float, ci95: tuple[float, float]) -> ProbeDrop:
@@ -44,52 +29,81 @@ def drop(value: float, ci95: tuple[float, float]) -> ProbeDrop:
 
 
 def test_a_gain_is_said_with_interval_scores_examples_and_cost() -> None:
-    assert sentence("seeing the picture", difference(62.1, 4.1), 1.0, COSTS, None) == (
+    assert sentence("seeing the picture", make_difference(62.1, 4.1), 1.0, COSTS, None) == (
         "Seeing the picture raised BLEU by 62.1 points (95 % interval 58.0 to 66.2; 73.0 against 10.9) "
-        "on 269 test examples; it costs 3.4× the training time and 2.1× the latency."
+        "on 269 test examples and one training seed; it costs 3.4× the training time and 2.1× the latency."
     )
 
 
 def test_a_loss_has_positive_numbers_after_lowered() -> None:
-    text = sentence("seeing the picture", difference(-3.0, 1.0), 1.0, (), None)
+    text = sentence("seeing the picture", make_difference(-3.0, 1.0), 1.0, (), None)
     assert text == (
         "Seeing the picture lowered BLEU by 3.0 points (95 % interval 2.0 to 4.0; 7.9 against 10.9) "
-        "on 269 test examples."
+        "on 269 test examples and one training seed."
     )
 
 
 def test_a_real_gain_below_the_margin_is_called_both() -> None:
-    found = difference(0.4, 0.2)
+    found = make_difference(0.4, 0.2)
     assert outcome_of(found, 1.0) == "better"
     assert "a real gain but below the margin of 1 point declared before the run" in sentence("x", found, 1.0, (), None)
 
 
 def test_a_gain_that_may_be_below_the_margin_says_so() -> None:
-    text = sentence("x", difference(1.5, 1.0), 1.0, (), None)
+    text = sentence("x", make_difference(1.5, 1.0), 1.0, (), None)
     assert "but whether that reaches the declared margin of 1 point is open" in text
 
 
 def test_an_equivalent_pair_is_said_with_its_90_percent_interval() -> None:
-    text = sentence("hearing the sound", difference(0.1, 0.6, 0.5), 1.0, (), None)
+    text = sentence("hearing the sound", make_difference(0.1, 0.6, 0.5), 1.0, (), None)
     assert text.startswith("Hearing the sound made no difference to BLEU worth paying for (+0.1 points, 90 % interval")
     assert "−0.4 to +0.6, inside the declared margin of ±1 point" in text
 
 
 def test_an_inconclusive_pair_says_what_would_settle_it() -> None:
-    text = sentence("seeing the picture", difference(1.0, 2.0), 0.5, (), None)
+    text = sentence("seeing the picture", make_difference(1.0, 2.0), 0.5, (), None)
     assert text.startswith("Too close to call whether seeing the picture changes BLEU (+1.0 points")
-    assert "about 1,076 would settle it if the difference holds" in text
+    # (2.80 / 1.96)^2 more than the 1,076 whose interval would just end at 0.
+    assert text.endswith(
+        "about 2,199 test examples would settle it (with 80 % power, if the true difference is this one)."
+    )
+
+
+def several(value: float, half95: float, **parts: float) -> str:
+    found = make_difference(
+        value, half95, by_seed=make_seeds(value, value, value), variance=Variance(degrees_of_freedom=50.0, **parts)
+    )
+    return sentence("seeing the picture", found, 0.1, (), None)
+
+
+def test_several_seeds_are_said() -> None:
+    assert "on 269 test examples and 3 training seeds" in several(62.1, 4.0, examples=4, noise=0, seeds=0.1)
+
+
+def test_an_inconclusive_pair_of_several_seeds_says_which_of_seeds_and_examples_binds() -> None:
+    # t_0.975 + t_0.8 is 3.15 with 9 degrees of freedom: 3.15^2 * 0.9 / 10 < 1, and with 9 seeds it is not.
+    assert "; about 10 seeds would settle it (with" in several(1.0, 1.2, examples=0.001, noise=0, seeds=0.3)
+    assert "more seeds alone would not settle it, about" in several(1.0, 2.0, examples=1.0, noise=0, seeds=0.01)
+    assert "more seeds alone would not settle it, nor would more examples" in several(
+        0.6, 2.0, examples=0.5, noise=0, seeds=0.5
+    )
+
+
+def test_noise_is_settled_by_either() -> None:
+    assert re.search(
+        r"; about \d+ seeds, or about \d+ test examples, would", several(1, 1.2, examples=0, noise=0.3, seeds=0)
+    )
 
 
 def test_bits_per_byte_say_that_less_is_better() -> None:
-    found = difference(
+    found = make_difference(
         -0.4, 0.1, metric="bits_per_byte", unit="bits/byte", higher_is_better=False, baseline_value=1.6,
         contestant_value=1.2,
     )  # fmt: skip
     assert outcome_of(found, 0.05) == "better"
     assert sentence("x", found, 0.05, (), None) == (
         "X lowered bits per byte by 0.400 bits per byte (95 % interval 0.300 to 0.500; 1.200 against 1.600) "
-        "on 269 test examples, where less is better."
+        "on 269 test examples and one training seed, where less is better."
     )
 
 
@@ -140,14 +154,14 @@ def test_doing_better_on_deranged_input_is_said() -> None:
 
 
 def test_two_that_score_nothing_are_not_called_equivalent() -> None:
-    found = difference(0.0, 0.0, baseline_value=0.0, contestant_value=0.0)
+    found = make_difference(0.0, 0.0, baseline_value=0.0, contestant_value=0.0)
     assert outcome_of(found, 1.0) == "inconclusive"
     assert sentence("seeing the picture", found, 1.0, COSTS, None) == (
-        "Neither contestant scores above 0 BLEU on 269 test examples, so nothing can be said about what separates "
-        "them; seeing the picture costs 3.4× the training time and 2.1× the latency."
+        "Neither contestant scores above 0 BLEU on 269 test examples and one training seed, so nothing can be said "
+        "about what separates them; seeing the picture costs 3.4× the training time and 2.1× the latency."
     )
 
 
 def test_no_bits_at_all_is_no_floor() -> None:
-    found = difference(0.0, 0.0, baseline_value=0.0, contestant_value=0.0, higher_is_better=False)
+    found = make_difference(0.0, 0.0, baseline_value=0.0, contestant_value=0.0, higher_is_better=False)
     assert outcome_of(found, 1.0) == "equivalent"

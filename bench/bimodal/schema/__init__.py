@@ -12,7 +12,9 @@ from bimodal.schema.comparison import (
     Pair,
     ProbeDrop,
     Sample,
+    SeedDifference,
     TaskComparison,
+    Variance,
     Verdict,
 )
 from bimodal.schema.config import (
@@ -78,6 +80,7 @@ __all__ = [
     "Record",
     "RunConfig",
     "Sample",
+    "SeedDifference",
     "Split",
     "TaskComparison",
     "TaskRecord",
@@ -87,5 +90,6 @@ __all__ = [
     "TrainCost",
     "TrainSummary",
     "Unavailable",
+    "Variance",
     "Verdict",
 ]

@@ -10,19 +10,51 @@ from bimodal.schema.base import SCHEMA_VERSION, Record
 from bimodal.schema.results import DatasetRecord, TaskRecord
 
 
+class SeedDifference(Record):
+    """`contestant` minus `baseline` for the two trainings of one seed."""
+
+    seed: NonNegativeInt
+    baseline_value: float
+    contestant_value: float
+    value: float
+
+
+class Variance(Record):
+    """What the variance of a difference is made of; the parts add up to the square of its standard error.
+
+    In squared units of the metric. See `bimodal.statistics.variance`.
+    """
+
+    examples: float
+    """Falls with the number of test examples only."""
+    noise: float
+    """Falls with examples and with seeds."""
+    seeds: float
+    """Falls with the number of seeds only."""
+    degrees_of_freedom: float
+
+
 class Difference(Record):
-    """`contestant` minus `baseline` in one metric, on the same examples."""
+    """`contestant` minus `baseline` in one metric, on the same examples, averaged over training seeds."""
 
     metric: str
     unit: str
     higher_is_better: bool
     baseline_value: float
+    """Mean over seeds."""
     contestant_value: float
     value: float
     ci95: tuple[float, float]
+    """One seed: of these two checkpoints, over test examples. Several: over test examples and trainings."""
     ci90: tuple[float, float]
     p_value: float
-    """Paired approximate randomisation, two-sided."""
+    """Two-sided. One seed: paired approximate randomisation. Several: Student's t over seeds and examples."""
+    standard_error: float
+    detectable: float
+    """The smallest true difference that this comparison would find with 80 % power."""
+    variance: Variance | None
+    """Null with one seed: how much trainings vary is unknown."""
+    by_seed: tuple[SeedDifference, ...]
     examples: PositiveInt
     resamples: PositiveInt
 
@@ -38,7 +70,7 @@ class Verdict(Record):
 
 
 class ProbeDrop(Record):
-    """How much of a contestant's own score is lost when its inputs are changed."""
+    """How much of a contestant's own score is lost when its inputs are changed, averaged over its training seeds."""
 
     contestant: str
     probe: str
@@ -50,7 +82,7 @@ class ProbeDrop(Record):
 
 
 class CostRatio(Record):
-    """`contestant` over `baseline` for one cost; above 1 is dearer."""
+    """`contestant` over `baseline` for one cost, each the median over seeds; above 1 is dearer."""
 
     name: str
     unit: str
@@ -60,11 +92,11 @@ class CostRatio(Record):
 
 
 class Pair(Record):
-    """A contestant held against the baseline of its task and data set."""
+    """A contestant held against the baseline of its task and data set, over all training seeds that both have."""
 
     baseline: str
     contestant: str
-    seed: NonNegativeInt
+    seeds: tuple[NonNegativeInt, ...]
     verdict: Verdict
     differences: tuple[Difference, ...]
     costs: tuple[CostRatio, ...]

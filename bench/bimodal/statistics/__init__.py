@@ -1,0 +1,42 @@
+"""How every claim about a difference is made: intervals, p-values, verdicts, power. Pure NumPy and SciPy.
+
+A corpus score is a function of sums over examples (its sufficient statistics), so a resample of the test set
+is a weighted sum of rows and 10,000 of them are one matrix product. Two contestants are compared on the same
+resampled examples: what is common to both (an easy draw, a hard draw) cancels out.
+
+Shape legend: seed, example, statistic, resample. `aggregate` maps sums [..., statistic] to scores [...].
+docs/evidence.md explains the method; `make calibrate` shows that it keeps its promises.
+"""
+
+from bimodal.statistics.bootstrap import (
+    RESAMPLES,
+    Aggregate,
+    FloatArray,
+    bootstrap_interval,
+    percentile_interval,
+    resample_sums,
+)
+from bimodal.statistics.difference import PairedDifference, paired_difference
+from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
+from bimodal.statistics.randomisation import randomisation_p_value
+from bimodal.statistics.variance import VarianceParts
+from bimodal.statistics.verdict import Outcome, decide, inside_margin
+
+__all__ = [
+    "RESAMPLES",
+    "Aggregate",
+    "FloatArray",
+    "Needed",
+    "Outcome",
+    "PairedDifference",
+    "VarianceParts",
+    "bootstrap_interval",
+    "decide",
+    "detectable_difference",
+    "inside_margin",
+    "needed_to_settle",
+    "paired_difference",
+    "percentile_interval",
+    "randomisation_p_value",
+    "resample_sums",
+]

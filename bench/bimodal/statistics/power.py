@@ -1,0 +1,82 @@
+"""What a comparison could have found, and what it would take to settle one that found nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.special import ndtri
+
+from bimodal.statistics.variance import VarianceParts, student_quantile
+
+POWER = 0.8
+"""The chance of finding what is there that planning aims at; 0.8 is the convention (Cohen 1988, sec. 2.4)."""
+MOST_SEEDS = 100
+"""More trainings than this are no advice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """How many of either, the other left as it is, would settle a comparison; None where no number would."""
+
+    examples: int | None
+    seeds: int | None
+
+
+def detectable_difference(standard_error: float, degrees_of_freedom: float | None = None) -> float:
+    """The smallest true difference that a comparison this precise finds (95 % interval excludes 0) with 80 % power.
+
+    (t_0.975 + t_0.8) * standard error; normal quantiles without degrees of freedom.
+
+    Source: Bloom (1995), Minimum Detectable Effects.
+    """
+    return _quantiles(0.975, degrees_of_freedom) * standard_error
+
+
+def needed_to_settle(
+    value: float,
+    parts: VarianceParts | None,
+    margin: float,
+    *,
+    standard_error: float,
+    examples: int,
+    seeds: int,
+) -> Needed:
+    """About how many test examples, or seeds, would settle an inconclusive comparison with 80 % power.
+
+    Supposes that the true difference is the one seen. The standard error must become small enough to tell it from 0,
+    or to tell it from the margin, whichever is easier. With n examples and S seeds instead of those there are,
+    the variance is `examples * n0/n + noise * n0/n * S0/S + seeds * S0/S`. With one seed only examples are planned:
+    how much trainings vary is unknown.
+    """
+    size, room = abs(value), margin - abs(value)
+    if parts is None:
+        target = max(size / _quantiles(0.975, None), room / _quantiles(0.95, None))
+        return Needed(_scaled(examples, standard_error**2, target**2) if target > 0 else None, None)
+
+    def settles(variance: float, degrees: float) -> bool:
+        error = math.sqrt(variance)
+        return size >= _quantiles(0.975, degrees) * error or room >= _quantiles(0.95, degrees) * error
+
+    degrees = parts.degrees_of_freedom
+    target = max(size / _quantiles(0.975, degrees), room / _quantiles(0.95, degrees))
+    more_examples = None
+    if target > 0 and target**2 > parts.seeds:
+        more_examples = _scaled(examples, parts.examples + parts.noise, target**2 - parts.seeds)
+    for planned in range(seeds + 1, MOST_SEEDS + 1):
+        by_seeds = (parts.noise + parts.seeds) * seeds / planned
+        variance = parts.examples + by_seeds
+        if settles(variance, (planned - 1) * (variance / by_seeds) ** 2 if by_seeds > 0 else math.inf):
+            return Needed(more_examples, planned)
+    return Needed(more_examples, None)
+
+
+def _scaled(count: int, variance: float, wanted: float) -> int:
+    return max(count + 1, math.ceil(count * variance / wanted))
+
+
+def _quantiles(level: float, degrees_of_freedom: float | None) -> float:
+    """Quantile of the test plus quantile of the power."""
+    if degrees_of_freedom is None or degrees_of_freedom > 1e6:
+        return float(ndtri(level) + ndtri(POWER))
+    return student_quantile(degrees_of_freedom, level) + student_quantile(degrees_of_freedom, POWER)

@@ -1,0 +1,84 @@
+"""One contestant against the baseline: differences, costs, verdict and caveats, over all seeds that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bimodal.errors import DataError
+from bimodal.metrics import CORPUS_METRICS
+from bimodal.schema import CellResult, Modality, Pair, ProbeDrop, TaskRecord, Verdict
+from bimodal_reports.caveats import pair_caveats
+from bimodal_reports.costs import cost_ratios
+from bimodal_reports.differences import difference
+from bimodal_reports.scored import ScoredCell, comparable_metrics
+from bimodal_reports.verdicts import outcome_of, probe_sentence, sentence, subject
+
+
+def compare_pair(
+    task: TaskRecord,
+    pairs: Sequence[tuple[ScoredCell, ScoredCell]],
+    *,
+    failed: Mapping[str, str],
+    drops: Sequence[ProbeDrop],
+) -> Pair:
+    """Judge a contestant by the task's primary metric and margin.
+
+    Args:
+        task: declares both.
+        pairs: (baseline, contestant) cells, one pair per seed.
+        failed: cells without a result, for the caveats.
+        drops: what probes cost, of any contestant.
+
+    Raises:
+        DataError: a cell does not report the primary metric, or it cannot be resampled.
+    """
+    baseline, contestant = pairs[0]
+    metrics = comparable_metrics(*(cell.result for pair in pairs for cell in pair))
+    if task.primary_metric not in metrics:
+        raise DataError(
+            f"{baseline.name} and {contestant.name} cannot be compared by {task.primary_metric!r}, the primary metric "
+            f"of task {task.name!r}: both must report it, and it must be one of {', '.join(CORPUS_METRICS)}."
+        )
+    differences = {metric: difference(metric, pairs) for metric in metrics}
+    primary = differences[task.primary_metric]
+    costs = cost_ratios(
+        [low.result.cost for low, _ in pairs if low.result.cost is not None],
+        [high.result.cost for _, high in pairs if high.result.cost is not None],
+    )
+    seen = modalities_seen(contestant.result)
+    extra = [modality for modality in seen if modality not in modalities_seen(baseline.result)]
+    # Who scores nothing has nothing to lose: such a drop of 0 says nothing about the input.
+    mine = [drop for drop in drops if drop.contestant == contestant.name and drop.metric == task.primary_metric]
+    decisive = [drop for drop in mine if drop.true_value > 0]
+    deranged = next((drop for drop in decisive if drop.probe == "deranged"), None)
+    verdict = Verdict(
+        outcome=outcome_of(primary, task.margin),
+        metric=task.primary_metric,
+        margin=task.margin,
+        sentence=sentence(
+            subject(baseline.name, contestant.name, extra),
+            primary,
+            task.margin,
+            costs,
+            probe_sentence(deranged, primary.unit, task.margin, seen) if deranged else None,
+        ),
+        caveats=pair_caveats(
+            [(low.result, high.result) for low, high in pairs],
+            primary,
+            failed=failed,
+            probes=decisive,
+        ),
+    )
+    return Pair(
+        baseline=baseline.name,
+        contestant=contestant.name,
+        seeds=tuple(low.seed for low, _ in pairs),
+        verdict=verdict,
+        differences=tuple(differences.values()),
+        costs=costs,
+    )
+
+
+def modalities_seen(result: CellResult) -> tuple[Modality, ...]:
+    """What a contestant was given beyond text."""
+    return result.inputs_seen.modalities if result.inputs_seen else ()
