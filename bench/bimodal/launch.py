@@ -61,6 +61,10 @@ def launch(
         UserError: bad data, a folder that holds something else, a full disk.
         KeyboardInterrupt: the user's; what was complete is on disk and the manifest says `interrupted`.
     """
+    if any(cell.match is not None for cell in cells):
+        from bimodal.matching import matched  # needs torch, and so a second
+
+        cells = matched(cells, watcher.progress)
     directory = store.RunDirectory(out or Path("runs") / run_id)
     store.open_run(directory, cells, resume=resume)
     with _lock(directory, watcher) as lock:

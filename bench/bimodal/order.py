@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from bimodal.environment import derive_seed
+from bimodal.schema import TrainConfig
 
 _POOL_BATCHES = 8
 
@@ -34,3 +36,19 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: 
         members = sorted(order[start : start + pool], key=lambda index: lengths[index])
         batches += [members[at : at + batch_size] for at in range(0, len(members), batch_size)]
     return [batches[index] for index in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def planned_steps(config: TrainConfig, examples: int) -> int:
+    """Optimiser steps of a training on so many examples, unless it stops early."""
+    steps = config.epochs * _steps_per_epoch(config, examples)
+    return min(steps, config.max_steps or steps)
+
+
+def examples_within(steps: int, config: TrainConfig, examples: int) -> int:
+    """Examples seen in the first steps, counted once per pass; an epoch's last step may hold fewer."""
+    epochs, rest = divmod(steps, _steps_per_epoch(config, examples))
+    return epochs * examples + min(rest * config.batch_size * config.accumulate, examples)
+
+
+def _steps_per_epoch(config: TrainConfig, examples: int) -> int:
+    return math.ceil(examples / (config.batch_size * config.accumulate))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -13,6 +14,7 @@ from bimodal import registry, tokenizer
 from bimodal.collate import Collator
 from bimodal.datasets import load_dataset
 from bimodal.schema import Modality, RunConfig, Split
+from bimodal.stand_ins import StandIns
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Contestant, Dataset, Example, Progress, Task
 from bimodal_kernels import KernelChoice, choose_backend
@@ -43,8 +45,16 @@ class Built:
     kernel: KernelChoice
 
 
-def inputs_of(config: RunConfig, progress: Progress, *, words: Tokenizer | None = None) -> Inputs:
+def inputs_of(
+    config: RunConfig, progress: Progress, *, stand_ins: Path | None = None, words: Tokenizer | None = None
+) -> Inputs:
     """Load a cell's task and data; train its tokenizer, or take `words`.
+
+    Args:
+        config: the cell.
+        progress: told about long work.
+        stand_ins: folder for the blank inputs of a cell that is to have them; None leaves inputs as they are.
+        words: the tokenizer of a contestant that was trained before.
 
     Raises:
         UserError: the data is missing or damaged, or the tokenizer cannot be loaded.
@@ -52,6 +62,9 @@ def inputs_of(config: RunConfig, progress: Progress, *, words: Tokenizer | None 
     task = registry.load_task(config.task)
     dataset = load_dataset(config.data, progress)
     splits = select(dataset, config)
+    if config.data.inputs == "blank" and stand_ins is not None:
+        blank = StandIns.of(splits["train"], config.model.image.image_size, stand_ins).blank
+        splits = {split: tuple(blank(example) for example in examples) for split, examples in splits.items()}
     usable = registry.load_model(config.model.name).modalities
     return Inputs(
         task=task,

@@ -48,8 +48,9 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     determinism = environment.make_deterministic()
     device = environment.resolve_device(config.device)
 
-    inputs = inputs_of(config, progress)
+    inputs = inputs_of(config, progress, stand_ins=files.stand_ins)
     task, splits, seen = inputs.task, inputs.splits, inputs.modalities
+    informed = seen if config.data.inputs == "true" else ()
     inputs.tokenizer.save(files.tokenizer)
 
     environment.seed_everything(config.seed)
@@ -81,7 +82,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     store.write_jsonl(files.predictions, rows)
 
     probes: dict[str, Probe] = {}
-    if seen and len(splits["test"]) > 1:
+    if informed and len(splits["test"]) > 1:
         probes["deranged"] = _deranged_probe(config, task, splits["test"], model, collator, files, device, progress)
 
     timings, throughput = measure.time_requests(
@@ -105,7 +106,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         config=config,
         kernel_used=KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason),
         inputs_seen=InputsSeen(
-            modalities=seen,
+            modalities=informed,
             train_examples=len(splits["train"]),
             validation_examples=len(splits["validation"]),
             test_examples=len(splits["test"]),

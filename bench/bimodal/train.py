@@ -31,7 +31,7 @@ from bimodal.optimisation import (
     make_optimizer,
     set_learning_rate,
 )
-from bimodal.order import epoch_batches
+from bimodal.order import epoch_batches, planned_steps
 from bimodal.schema import AugmentConfig, TrainConfig, TrainCost, TrainSummary
 from bimodal.types import Batch, Contestant, Progress
 
@@ -129,22 +129,21 @@ def finetune(
     """
     module = cast(nn.Module, model)
     precision = choose_precision(config, device)
-    steps_per_epoch = math.ceil(len(train) / (config.batch_size * config.accumulate))
-    planned_steps = min(config.epochs * steps_per_epoch, config.max_steps or config.epochs * steps_per_epoch)
+    planned = planned_steps(config, len(train))
     optimizer = make_optimizer(module, config)
     state = _restore(module, optimizer, files)
     log = store.JsonlLog.resume(files.train_log, lambda row: row["step"] <= state.step)
     if state.step == 0:
-        state.flops_per_example = _flops_per_example(model, collator, train[: config.batch_size], device)
+        state.flops_per_example = flops_per_example(model, collator, train[: config.batch_size], device)
     lengths = collator.effort(train)
     learner = _Learner(model, module, collator, optimizer, config, seed, device, precision)
 
-    for end_step in _interval_ends(planned_steps, config.evaluations, state):
+    for end_step in _interval_ends(planned, config.evaluations, state):
         started, before_s = time.perf_counter(), state.wall_s
         torch.manual_seed(derive_seed(seed, "dropout", state.step))
         module.train()
         for step, batches in _steps(train, lengths, config, seed=seed, first=state.step, end=end_step):
-            rate = learning_rate(step, planned_steps, config)
+            rate = learning_rate(step, planned, config)
             loss, norm, tokens = learner.step(step, batches, rate)
             state.step = step + 1
             state.examples += sum(len(rows) for rows in batches)
@@ -154,9 +153,9 @@ def finetune(
                 _check_finite(float(loss), state.step, rate)
                 row = {"step": state.step, "loss": float(loss), "learning_rate": rate, "gradient_norm": float(norm)}
                 log.append({**row, "wall_s": before_s + time.perf_counter() - started})
-            progress("train", state.step, planned_steps)
+            progress("train", state.step, planned)
         found = bits_per_byte(model, collator, validation, config.batch_size, device)
-        if state.count_evaluation(found, patience=config.patience, planned_steps=planned_steps):
+        if state.count_evaluation(found, patience=config.patience, planned_steps=planned):
             store.save_weights(files.checkpoint, module.state_dict())
         state.wall_s = before_s + time.perf_counter() - started
         log.append({"step": state.step, "validation_bits_per_byte": found, "wall_s": state.wall_s})
@@ -169,7 +168,7 @@ def finetune(
     _load_into(module, weights, files)
     summary = TrainSummary(
         steps=state.step,
-        planned_steps=planned_steps,
+        planned_steps=planned,
         best_step=state.best_step,
         best_validation_bits_per_byte=state.best_bits_per_byte,
         final_validation_bits_per_byte=state.last_bits_per_byte,
@@ -216,8 +215,8 @@ def _augmented(batch: Batch, config: AugmentConfig, generator: torch.Generator) 
     return replace(batch, image=augment(batch.image, config, generator))
 
 
-def _flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:
-    """Floating-point operations of forward and backward, averaged over a few examples."""
+def flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:
+    """Floating-point operations of forward and backward, averaged over a few examples; torch's flop counter."""
     module = cast(nn.Module, model)
     module.eval()  # no dropout: counting must not draw random numbers
     with FlopCounterMode(display=False) as counter:

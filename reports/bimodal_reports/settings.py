@@ -6,8 +6,8 @@ from typing import Any
 
 from bimodal.schema import RunConfig
 
-IDENTITY = ("contestant", "model.name")
-"""What a contestant is called: differs by design."""
+IDENTITY = ("contestant", "model.name", "match", "match.quantity", "match.reference", "match.target", "match.reached")
+"""What a contestant is called and what it was made equal to: differs by design."""
 
 
 def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -24,7 +24,7 @@ def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def differing_settings(baseline: RunConfig, contestant: RunConfig) -> dict[str, tuple[Any, Any]]:
     """Settings that are not the same, by dotted name, as (baseline's, contestant's).
 
-    Leaves out who the contestant is: its label and its model's name.
+    Leaves out who the contestant is.
     """
     left, right = flattened(baseline.model_dump()), flattened(contestant.model_dump())
     return {

@@ -9,6 +9,18 @@ from pathlib import Path
 import pytest
 
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+TINY = {
+    "data.train_limit": 96,
+    "data.validation_limit": 16,
+    "data.test_limit": 24,
+    "train.epochs": 1,
+    "train.evaluations": 1,
+    "train.batch_size": 16,
+    "measure.requests": 2,
+    "measure.throughput_rounds": 1,
+    "decode.max_new_tokens": 4,
+}
+"""Settings with which a smoke cell takes little more than starting its process."""
 
 
 @pytest.fixture(scope="session")
@@ -40,5 +52,16 @@ def smoke_run(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of `bench run --task captioning --model both --preset smoke`."""
     folder = tmp_path_factory.mktemp("smoke") / "run"
     done = bench("run", "--task", "captioning", "--model", "both", "--preset", "smoke", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_ladder(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of `bench run --task captioning --model ladder`, with next to no training."""
+    folder = tmp_path_factory.mktemp("ladder") / "run"
+    settings = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
+    ladder = ("run", "--task", "captioning", "--model", "ladder", "--preset", "smoke", "--out", folder)
+    done = bench(*ladder, *settings)
     assert done.returncode == 0, done.stderr
     return folder

@@ -107,6 +107,7 @@ class InputsSeen(Record):
     """What a contestant was given, so that 'the same text for both' can be checked."""
 
     modalities: tuple[Modality, ...]
+    """Beyond text; a constant picture and silence do not count."""
     train_examples: NonNegativeInt
     validation_examples: NonNegativeInt
     test_examples: NonNegativeInt

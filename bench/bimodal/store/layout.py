@@ -13,7 +13,7 @@ from bimodal.store.locks import FileLock
 
 @dataclass(frozen=True, slots=True)
 class CellDirectory:
-    """`cells/<task>.<dataset>.<model>.s<seed>/`: what one contestant left behind."""
+    """`cells/<task>.<dataset>.<contestant>.s<seed>/`: what one contestant left behind."""
 
     path: Path
 
@@ -45,6 +45,11 @@ class CellDirectory:
     def timings(self) -> Path:
         """Raw samples of every timed phase."""
         return self.path / "timings.json"
+
+    @property
+    def stand_ins(self) -> Path:
+        """What a contestant with blank inputs was shown and played instead."""
+        return self.path / "stand_ins"
 
     @property
     def log(self) -> Path:
