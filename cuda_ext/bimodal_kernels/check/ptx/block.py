@@ -53,7 +53,7 @@ class ThreadBlock:
         if isinstance(operand, Immediate):
             return np.full(self.threads, _immediate(operand, dtype))
         assert isinstance(operand, Symbol), operand
-        return np.full(self.threads, self.kernel.shared_offsets[operand.name], dtype)
+        return np.full(self.threads, self._symbol_address(operand.name), dtype)
 
     def write(self, operand: Operand | None, values: Array, active: Array) -> None:
         """Set a register in the active threads; a wider register is zero- or sign-extended. None is the sink `_`."""
@@ -89,6 +89,12 @@ class ThreadBlock:
         if bits.dtype.itemsize != dtype.itemsize:
             bits = bits.astype(UNSIGNED[dtype.itemsize])
         return bits.view(dtype)
+
+    def _symbol_address(self, name: str) -> int:
+        """In shared memory, or, for a parameter, in the parameter block (only ld.param can use that)."""
+        if name in self.kernel.shared_offsets:
+            return self.kernel.shared_offsets[name]
+        return self.kernel.parameters[name].offset_bytes
 
     def _read_special(self, special: Special) -> Array:
         thread = np.arange(self.threads)

@@ -10,7 +10,7 @@ import numpy as np
 from bimodal_kernels.check.ptx.block import ThreadBlock
 from bimodal_kernels.check.ptx.memory import GLOBAL_BASE, GlobalMemory, SharedMemory
 from bimodal_kernels.check.ptx.numbers import DTYPES, Array
-from bimodal_kernels.check.ptx.program import Address, Immediate, Instruction, Operand, Symbol, Vector
+from bimodal_kernels.check.ptx.program import Immediate, Instruction, Operand, Vector
 
 
 def load(block: ThreadBlock, instruction: Instruction, active: Array) -> None:
@@ -21,7 +21,8 @@ def load(block: ThreadBlock, instruction: Instruction, active: Array) -> None:
     size_bytes = len(targets) * dtype.itemsize
     data = np.zeros((block.threads, size_bytes), np.uint8)
     if "param" in instruction.modifiers:
-        data[:] = _parameter_bytes(block, source, size_bytes)
+        start = int(block.addresses(source)[0])  # the same in all threads
+        data[:] = np.frombuffer(block.launch.parameters, np.uint8)[start : start + size_bytes]
     else:
         addresses = block.addresses(source)[active]
         data[active] = _space(block, instruction, addresses).load(addresses, size_bytes)
@@ -70,13 +71,6 @@ def _issue(block: ThreadBlock, instruction: Instruction, active: Array) -> None:
 
 def _parts(operand: Operand) -> tuple[Operand | None, ...]:
     return operand.parts if isinstance(operand, Vector) else (operand,)
-
-
-def _parameter_bytes(block: ThreadBlock, operand: Operand, size_bytes: int) -> Array:
-    assert isinstance(operand, Address), operand
-    assert isinstance(operand.base, Symbol), operand
-    start = block.kernel.parameters[operand.base.name].offset_bytes + operand.offset_bytes
-    return np.frombuffer(block.launch.parameters, np.uint8)[start : start + size_bytes]
 
 
 def _space(block: ThreadBlock, instruction: Instruction, addresses: Array) -> SharedMemory | GlobalMemory:
