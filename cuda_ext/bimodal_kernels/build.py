@@ -66,7 +66,15 @@ def ensure(name: str, say: Say = lambda message: None, *, force: bool = False) -
     Raises:
         KernelUnavailableError: a compiler is missing, compiling failed, or the cache cannot be written.
     """
-    recipe = RECIPES[name]()
+    return ensure_recipe(RECIPES[name](), say, force=force)
+
+
+def ensure_recipe(recipe: Recipe, say: Say = lambda message: None, *, force: bool = False) -> Built:
+    """As `ensure`, for what is made by a recipe of one's own.
+
+    Raises:
+        KernelUnavailableError: compiling failed, or the cache cannot be written.
+    """
     entry = _Entry(recipe)
     if not force and entry.is_whole():
         return Built(entry.library, fresh=False, seconds=0.0)
@@ -75,7 +83,7 @@ def ensure(name: str, say: Say = lambda message: None, *, force: bool = False) -
         with _locked(entry.lock, say):
             if not force and entry.is_whole():  # somebody else was faster
                 return Built(entry.library, fresh=False, seconds=0.0)
-            say(f"compiling the {name} kernels, once for this machine")
+            say(f"compiling the {recipe.name} kernels, once for this machine")
             started = time.monotonic()
             with tempfile.TemporaryDirectory(dir=entry.library.parent, prefix=".building-") as folder:
                 entry.put(_compile(recipe, Path(folder)), seconds=time.monotonic() - started)
@@ -90,7 +98,7 @@ class _Entry:
     def __init__(self, recipe: Recipe) -> None:
         stem = f"{recipe.name}-{recipe.key}"
         self.recipe = recipe
-        self.library = cache_dir() / f"{stem}.so"
+        self.library = cache_dir() / f"{stem}{recipe.suffix}"
         self.record = cache_dir() / f"{stem}.json"
         self.lock = cache_dir() / f"{stem}.lock"
 

@@ -47,6 +47,7 @@ class Recipe:
     libraries: tuple[str, ...]
     made_of: Mapping[str, str]
     """What the key is a hash of; kept beside the library."""
+    suffix: str = ".so"
 
     @property
     def key(self) -> str:

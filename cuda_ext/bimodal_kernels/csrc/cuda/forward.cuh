@@ -31,20 +31,6 @@ struct ForwardTiling {
   BIMODAL_PRIMITIVE static KeyTile value_tile(int stage) { return {key_tile(stage).data + KeyTile::kElements}; }
 };
 
-/// Sets the scores of hidden keys to -inf. `row`: first of the 16 queries.
-template <bool Causal, int KeyBlocks>
-BIMODAL_PRIMITIVE void hide_scores(Accumulator (&scores)[KeyBlocks][2], uint64_t kept, int row, int first_key,
-                                   int causal_offset, int lane) {
-#pragma unroll
-  for (int n = 0; n < KeyBlocks * 2; n++)
-#pragma unroll
-    for (int e = 0; e < 4; e++) {
-      const int column = n * 8 + accumulator_column(lane, e), query = row + accumulator_row(lane, e);
-      const bool visible = (kept >> column & 1) && (!Causal || first_key + column <= query + causal_offset);
-      if (!visible) scores[n / 2][n % 2][e] = -INFINITY;
-    }
-}
-
 /// Writes 16 rows of results to global memory in whole 16-byte chunks. `tile` is the block's query tile, of which this warp
 /// alone uses rows [row, row + 16).
 template <class Format, int HeadDim, int Rows>
@@ -116,7 +102,8 @@ __global__ void __launch_bounds__(ForwardTiling<HeadDim>::kThreads, 2) forward_k
     const int first_key = tile * Tiling::kKeys, stage = tile % Tiling::kStages;
     const uint64_t kept = kept_keys<Tiling::kKeys>(mask, first_key, problem.keys, lane);
     const int last_visible = warp_query + Tiling::kQueriesPerWarp - 1 + causal_offset;
-    if (kept == 0 || (Causal && first_key > last_visible)) continue;  // for the whole warp
+    // Nothing to see, or nobody to see it: the whole warp goes on to the next tile.
+    if (kept == 0 || (Causal && first_key > last_visible) || warp_query >= problem.queries) continue;
 
     Accumulator scores[kRowBlocks][kKeyBlocks][2] = {};
 #pragma unroll

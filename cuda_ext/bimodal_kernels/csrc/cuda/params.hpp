@@ -84,14 +84,14 @@ struct DecodeParams {
   DType dtype;
   int head_dim;  // 64 or 128
   int batch, heads, kv_heads;
-  int max_length;      // no row is longer; lengths above it are cut to it
-  const int* lengths;  // [batch]: how many keys of the cache are filled; null: max_length everywhere
-  float scale;         // positive and finite
+  int max_length;          // slots of the cache that may be filled; lengths above it are cut to it
+  const int64_t* lengths;  // [batch]: how many slots are filled; null: max_length everywhere
+  float scale;             // positive and finite
   KeyPaddingMask key_padding_mask;
   Input query;         // [batch, heads, 1, head_dim]
   Input key, value;    // [batch, kv_heads, capacity >= max_length, head_dim]
   Output out;          // like query
-  float* log_sum_exp;  // [batch, heads], dense
+  float* log_sum_exp;  // [batch, heads], dense; null: not wanted
   int splits;          // see decode_splits() in launch.hpp; 1 needs no workspace
   float* partial_out;          // workspace [splits, batch, heads, head_dim], dense
   float* partial_log_sum_exp;  // workspace [splits, batch, heads], dense; base 2

@@ -1,7 +1,6 @@
 // Which key is visible to which query.
 #pragma once
-#include "params.hpp"
-#include "prim.cuh"
+#include "layout.cuh"
 
 namespace bimodal {
 
@@ -23,5 +22,19 @@ BIMODAL_PRIMITIVE uint64_t kept_keys(const uint8_t* mask, int first_key, int num
 /// kept_keys of a tile that hides nothing.
 template <int Keys>
 constexpr uint64_t kAllKeys = ~uint64_t{0} >> (64 - Keys);
+
+/// Sets the scores of hidden keys to -inf. `row`: first of the 16 queries.
+template <bool Causal, int KeyBlocks>
+BIMODAL_PRIMITIVE void hide_scores(Accumulator (&scores)[KeyBlocks][2], uint64_t kept, int row, int first_key,
+                                   int causal_offset, int lane) {
+#pragma unroll
+  for (int n = 0; n < KeyBlocks * 2; n++)
+#pragma unroll
+    for (int e = 0; e < 4; e++) {
+      const int column = n * 8 + accumulator_column(lane, e), query = row + accumulator_row(lane, e);
+      const bool visible = (kept >> column & 1) && (!Causal || first_key + column <= query + causal_offset);
+      if (!visible) scores[n / 2][n % 2][e] = -INFINITY;
+    }
+}
 
 }  // namespace bimodal

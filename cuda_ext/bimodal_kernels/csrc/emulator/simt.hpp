@@ -9,17 +9,12 @@
 #include <cstring>
 #include <functional>
 
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
 namespace bimodal::simt {
-
-struct Dim3 {
-  unsigned x = 1, y = 1, z = 1;
-};
-
-/// Where the running thread is; the kernels read it as threadIdx and so on.
-struct Coordinates {
-  Dim3 thread_index, block_index, block_size, grid_size;
-};
-extern const Coordinates* self;
 
 // ---- What prim.cuh is made of: one function for each instruction ----------------------------------------------------
 
@@ -65,35 +60,43 @@ inline float from_bfloat16(uint16_t bits) {
   return value;
 }
 
-// ---- What a launch found ------------------------------------------------------------------------------------------
+// ---- Running, and what was found -----------------------------------------------------------------------------------
 
-/// Counted over all launches since the process started. Everything but `mma` and `phases` is a bug of a kernel.
+/// Counted over all launches of the process. All but the last two are bugs of a kernel.
 struct Counters {
-  long races = 0;          // conflicting accesses to shared memory that no barrier separates (race build)
-  long global_races = 0;   // an output byte written by two threads, or read while another writes it (race build)
-  long uninitialised = 0;  // reads of shared memory that nothing was written to (race build)
-  long unwaited = 0;       // cp.async read before its wait (race build), or never waited for
-  long misaligned = 0;     // 16-byte copies and ldmatrix rows that are not 16-byte aligned
-  long divergent = 0;      // lanes of a warp that arrive at different warp instructions
-  long bank_conflicts = 0; // extra passes of ldmatrix
-  long ldmatrix_phases = 0;
-  long mma = 0;            // per warp
+  long races = 0;           // conflicting accesses to shared memory that no barrier separates (race build)
+  long global_races = 0;    // output bytes that two threads write, or one writes and another reads (race build)
+  long uninitialised = 0;   // reads of shared memory that nothing was written to (race build)
+  long unwaited = 0;        // copies read before their wait (race build), or never waited for
+  long misaligned = 0;      // copies and ldmatrix rows that are not 16-byte aligned
+  long out_of_bounds = 0;   // copies and ldmatrix rows outside the shared memory
+  long divergent = 0;       // lanes of a warp at different warp instructions, threads of a block at different barriers
+  long deadlocks = 0;       // no thread could go on: a barrier or warp instruction that some never reach
+  long bank_conflicts = 0;  // extra passes of ldmatrix
+  long mma = 0;             // per warp
+  long switches = 0;        // of fibers
 };
 extern Counters counters;
 
-/// The order in which the threads of a block and the blocks of a grid run; results must not depend on it.
-enum class Schedule { kForward = 0, kThreadsReversed = 1, kBlocksReversed = 2, kAllReversed = 3 };
+/// What may differ from run to run on a GPU; results must not depend on it.
+struct Schedule {
+  bool threads_reversed = false;  // the last thread of a block runs first
+  bool blocks_reversed = false;
+  bool copies_land_early = false;  // cp.async: at its issue instead of at its wait (both are legal)
+};
+extern Schedule schedule;
 
-/// How often no thread could go on (a barrier or a warp instruction that some never reach): the launch is given up.
-struct Deadlock {};
+/// A kernel that cannot go on; `counters` says why.
+struct Stuck {};
 
-/// Runs `kernel` once for each thread of the grid.
-void run(Dim3 grid, Dim3 block, size_t shared_bytes, const std::function<void()>& kernel);
+/// Runs `kernel` once for each thread of the grid. Throws Stuck.
+void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel);
 
-void set_schedule(Schedule schedule);
+/// Global memory that the kernels write, to be watched for races between the threads of a launch.
+void watch_global(const void* data, size_t bytes);
 
-/// Global memory [data, data + bytes) that the kernels write: watched for races between threads of one launch.
-void watch_global(void* data, size_t bytes);
+/// An access of the running thread to any memory: where the race build's instrumentation arrives.
+void on_access(const void* address, size_t bytes, bool write);
 
 }  // namespace bimodal::simt
 
@@ -104,12 +107,10 @@ void watch_global(void* data, size_t bytes);
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define threadIdx (::bimodal::simt::self->thread_index)
-#define blockIdx (::bimodal::simt::self->block_index)
-#define blockDim (::bimodal::simt::self->block_size)
-#define gridDim (::bimodal::simt::self->grid_size)
 #define __syncthreads() ::bimodal::simt::barrier(__FILE__, __LINE__)
 #define __syncwarp() ::bimodal::simt::warp_barrier()
+
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;  // of the thread that runs
 
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }

@@ -1,0 +1,119 @@
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bimodal_kernels.build import ensure_recipe
+from bimodal_kernels.check.emulate import check_trial, check_trials, judge, run_program
+from bimodal_kernels.check.emulator_build import Build, emulated, emulator
+from bimodal_kernels.check.emulator_file import Launch, read_results
+from bimodal_kernels.check.trials import all_trials, prepare
+from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
+
+PLANTED = Path(__file__).parent / "planted_bugs.cpp"
+
+# What each planted bug must be counted as; nothing else may be.
+COUNTED = {
+    "nothing wrong": (),
+    "exchange with a barrier": (),
+    "missing barrier": ("races",),
+    "warp barrier between warps": ("races",),
+    "write after read": ("races",),
+    "missing wait": ("unwaited",),
+    "wait for too few": ("unwaited",),
+    "wait without barrier": ("races",),
+    "copy never waited for": ("unwaited",),
+    "uninitialised": ("uninitialised",),
+    "misaligned copy": ("misaligned",),
+    "misaligned ldmatrix": ("misaligned",),
+    "unswizzled": ("bank_conflicts",),
+    "ldmatrix out of bounds": ("out_of_bounds",),
+    "copy out of bounds": ("out_of_bounds",),
+    "divergent instructions": ("divergent", "stuck"),
+    "lanes that stay away": ("deadlocks", "stuck"),
+    "divergent barriers": ("divergent", "stuck"),
+    "warp instruction against barrier": ("deadlocks", "stuck"),
+    "two writers of one output": ("global_races",),
+    "one reads what another writes": ("global_races",),
+}
+SANITIZED = {
+    "shared overrun": "heap-buffer-overflow",
+    "global overrun": "heap-buffer-overflow",
+    "undefined shift": "shift exponent",
+}
+
+
+@pytest.fixture(scope="session")
+def planted() -> Callable[[Build], Path]:
+    """The program of planted bugs in a build."""
+    try:
+        find_cxx()
+    except KernelUnavailableError as missing:
+        pytest.skip(str(missing))
+    return lambda build: ensure_recipe(emulated(f"planted-{build}", build, [PLANTED], [])).path
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_detectors_count_the_planted_bug_and_nothing_else(planted, name):
+    done = subprocess.run([planted("races"), name], capture_output=True, text=True, check=True)
+    found = {counter for counter, count in json.loads(done.stdout).items() if count}
+    assert found == set(COUNTED[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SANITIZED)
+def test_sanitizers_stop_the_planted_bug(planted, name):
+    done = subprocess.run([planted("sanitized"), name], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert SANITIZED[name] in done.stderr
+
+
+@pytest.mark.slow
+def test_sanitizers_let_a_clean_kernel_pass(planted):
+    subprocess.run([planted("sanitized"), "nothing wrong"], check=True)
+
+
+@pytest.fixture(scope="session")
+def plain_program() -> dict[Build, Path]:
+    try:
+        return {"plain": emulator("plain")}
+    except KernelUnavailableError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("trial", [t for t in all_trials() if t.case.keys <= 130], ids=lambda trial: trial.name)
+def test_kernels_are_right_on_the_emulator(plain_program, trial):
+    assert check_trial(trial, plain_program).faults == ()
+
+
+@pytest.mark.slow
+def test_detectors_find_nothing_in_the_kernels():
+    reports = check_trials(all_trials(), builds=("races", "sanitized"))
+    assert [report for report in reports if report.faults] == []
+
+
+def test_wrong_result_is_a_fault(plain_program):
+    trial = all_trials()[0]
+    prepared = prepare(trial)
+    doubled = replace(prepared, expected={name: 2 * tensor for name, tensor in prepared.expected.items()})
+    found = judge(trial, doubled, {("plain", 0): run_program(plain_program["plain"], prepared.launch)})
+    assert any(fault.startswith("out: error") for fault in found.faults)
+
+
+def test_case_the_launcher_refuses_is_a_fault(plain_program):
+    trial = all_trials()[0]
+    prepared = prepare(trial)
+    launch = replace(prepared.launch, settings={**prepared.launch.settings, "scale": -1.0})
+    run = run_program(plain_program["plain"], launch)
+    assert run.counters.bugs() == {"error": 1}
+
+
+def test_views_travel_to_the_emulator_and_back(tmp_path):
+    view = torch.arange(24.0).reshape(2, 3, 2, 2).transpose(1, 2)
+    launch = Launch({}, {}, {"out": view})
+    (tmp_path / "results").write_bytes(torch.arange(24.0).numpy().tobytes())
+    assert torch.equal(read_results(launch, tmp_path / "results")["out"], view)
