@@ -17,7 +17,9 @@ def card(dataset: Dataset, samples: int) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, value in (
         ("version", record.version),
+        ("task", record.task or "any"),
         ("split variant", record.variant),
+        ("language of targets", record.language or "one"),
         *([("dial", f"{record.dial:g}")] if record.dial is not None else []),
         ("modalities", ", ".join(("text", *record.modalities))),
         ("splits", ", ".join(f"{count:,} {split}" for split, count in record.splits.items())),

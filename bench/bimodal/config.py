@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -14,12 +14,24 @@ from pydantic import BaseModel, ValidationError
 
 from bimodal import contestants, registry
 from bimodal.errors import UsageError, unknown_name
-from bimodal.schema import RunConfig
+from bimodal.schema import DataConfig, RunConfig
+from bimodal.types import Task
 from bimodal_kernels.catalog import AUTO, BACKENDS
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 """What can be a device; whether this machine has it is found out where torch is loaded."""
-_OWN_FLAGS = {"task", "preset", "seed", "device", "kernel", "data.name", "model.name", "contestant", "schema_version"}
+_OWN_FLAGS = {
+    "data.task",
+    "task",
+    "preset",
+    "seed",
+    "device",
+    "kernel",
+    "data.name",
+    "model.name",
+    "contestant",
+    "schema_version",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +50,24 @@ class Request:
     """`key=value` pairs; the key is a path into RunConfig, the value TOML (or plain text)."""
 
 
+ALL_TASKS = "all"
+"""Every task, each on its own data set."""
+
+
 def plan(request: Request) -> tuple[RunConfig, ...]:
-    """The cells of a request: for every seed, every contestant, all else equal.
+    """The cells of a request: for every task asked for and every seed, every contestant, all else equal.
 
     Raises:
         UsageError: an unknown task, model, data set, preset, kernel or setting, or a value that does not fit.
     """
+    if request.task != ALL_TASKS:
+        return _plan_task(request)
+    if request.dataset is not None:
+        raise UsageError(f"--task all takes each task's own data set: leave --dataset {request.dataset} out.")
+    return tuple(cell for name in registry.summaries("task") for cell in _plan_task(replace(request, task=name)))
+
+
+def _plan_task(request: Request) -> tuple[RunConfig, ...]:
     task = registry.load_task(request.task)
     dataset = request.dataset or task.default_dataset
     source = registry.load_source(dataset)
@@ -59,9 +83,11 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 
     settings = load_preset(request.preset)
+    for section, values in task.settings.items():
+        settings[section] = {**settings.get(section, {}), **values}
     for setting in request.settings:
         _apply(settings, setting)
-    settings.setdefault("data", {})["name"] = dataset
+    settings["data"] = {**settings.get("data", {}), "name": dataset, "task": request.task}
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
     cells = tuple(
@@ -69,7 +95,26 @@ def plan(request: Request) -> tuple[RunConfig, ...]:
         for seed in range(request.seed, request.seed + request.seeds)
         for name in contestants.named(request.model)
     )
+    data = source.resolved(cells[0].data)
+    _check_speech(task, data)
     return tuple(cell.model_copy(update={"data": source.resolved(cell.data)}) for cell in cells)
+
+
+def _check_speech(task: Task, data: DataConfig) -> None:
+    """Raise UsageError where synthetic speech would give the task's answer away."""
+    speech = data.speech
+    if speech.engine == "none":
+        return
+    if speech.field == "target" and "target" in task.unheard:
+        raise UsageError(
+            f"In the task {task.name!r} the target may not be spoken: whoever hears it has the answer. "
+            "Speak the text: --set data.speech.field=text."
+        )
+    if data.language == speech.language and "target language" in task.unheard:
+        raise UsageError(
+            f"In the task {task.name!r} nothing may be spoken in the target's language ({data.language}), but that is "
+            f"what the voice {speech.voice!r} speaks. Choose a voice of the text's: --set data.speech.voice=en."
+        )
 
 
 def presets() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bimodal import registry
@@ -33,4 +34,13 @@ def load_dataset(data: DataConfig, progress: Progress) -> Dataset:
         DataError: its files are missing or damaged; the message says which and what to do.
     """
     source = registry.load_source(data.name)
-    return source.load(source.resolved(data.whole), cache_dir(), progress)
+    wanted = source.resolved(data.whole)
+    dataset = source.load(wanted, cache_dir(), progress)
+    dataset = replace(
+        dataset, record=dataset.record.model_copy(update={"task": wanted.task, "language": wanted.language})
+    )
+    if wanted.speech.engine == "none":
+        return dataset
+    from bimodal.speech import spoken  # numpy and the library: only where something is to be said
+
+    return spoken(dataset, wanted.speech, cache_dir(), progress)

@@ -32,6 +32,8 @@ class Inputs:
     modalities: tuple[Modality, ...]
     """What the data has and the model can use."""
     tokenizer: Tokenizer
+    conditions: tuple[str, ...] = ()
+    """What a reader must know of the modalities perceived (see `InputsSeen`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,13 @@ def inputs_of(
         blank = StandIns.of(splits["train"], config.model.image.image_size, stand_ins).blank
         splits = {split: tuple(blank(example) for example in examples) for split, examples in splits.items()}
     usable = registry.load_model(config.model.name).modalities
+    speech = dataset.record.speech
     return Inputs(
         task=task,
         splits=splits,
         modalities=tuple(modality for modality in dataset.record.modalities if modality in usable),
         tokenizer=words or _tokenizer(config, task, splits["train"]),
+        conditions=(speech.condition,) if speech is not None and "audio" in usable else (),
     )
 
 

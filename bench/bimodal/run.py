@@ -110,6 +110,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
             train_examples=len(splits["train"]),
             validation_examples=len(splits["validation"]),
             test_examples=len(splits["test"]),
+            conditions=inputs.conditions,
             text_sha256=_text_sha256(task, splits),
         ),
         metrics=task.score(predictions, splits["test"]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from bimodal.errors import UsageError, unknown_name
 from bimodal.schema import DataConfig, DatasetRecord, Metric, Modality, ModelConfig, Split, TaskRecord
@@ -65,6 +65,8 @@ class DatasetSource:
 
     `data` is as `resolved` returns it. Its limits are not for here: they are applied to what is returned.
     """
+    languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Languages of the targets to choose from, by task; the first is the default. A task not in it has no choice."""
     dial: float | None = None
     """Default of `DataConfig.dial`, for a data set that can set how much its extra modality knows; None: it cannot."""
 
@@ -72,14 +74,30 @@ class DatasetSource:
         """The configuration with this data set's defaults for what it leaves open.
 
         Raises:
-            UsageError: an unknown variant, or a dial for a data set that has none.
+            UsageError: an unknown variant or language, or a dial or language where there is no choice.
         """
+        # A task of somebody else's gets what the data set's first task gets.
+        task = data.task if data.task in self.tasks else self.tasks[0]
         variant = self.variants[0] if data.variant == "default" else data.variant
         if variant not in self.variants:
             raise unknown_name(f"variant of {self.name}", variant, self.variants)
         if data.dial is not None and self.dial is None:
             raise UsageError(f"Data set {self.name!r} has no dial, got data.dial={data.dial:g}. Leave it out.")
-        return data.model_copy(update={"variant": variant, "dial": self.dial if data.dial is None else data.dial})
+        dial = self.dial if data.dial is None else data.dial
+        known = {"task": task, "variant": variant, "language": self._language(task, data.language), "dial": dial}
+        return data.model_copy(update=known)
+
+    def _language(self, task: str, wanted: str | None) -> str | None:
+        languages = self.languages.get(task, ())
+        if wanted is None:
+            return languages[0] if languages else None
+        if not languages:
+            raise UsageError(
+                f"Data set {self.name!r} has one language for {task}, got data.language={wanted}. Leave it out."
+            )
+        if wanted not in languages:
+            raise unknown_name(f"language of {self.name} for {task}", wanted, languages)
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,10 @@ class Task:
     """Text that every contestant reads before it writes; may be empty."""
     score: Callable[[Sequence[Prediction], Sequence[Example]], dict[str, Metric]]
     """Metrics by name; predictions and examples are in the same order."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that the task needs other than a preset has them, by section; `--set` goes before them."""
+    unheard: frozenset[Literal["target", "target language"]] = frozenset({"target"})
+    """What synthetic speech may not say: it would give the answer away."""
 
     @property
     def record(self) -> TaskRecord:

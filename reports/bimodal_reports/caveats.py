@@ -32,6 +32,7 @@ def pair_caveats(
     ]
     trained = [note for pair in pairs for cell in pair for note in _training(cell, several=len(pairs) > 1)]
     notes = (
+        *(contestant.inputs_seen.conditions if contestant.inputs_seen else ()),
         *_part_of_the_data(contestant),
         *_unused_input(contestant, probes),
         *_seeds(primary),

@@ -27,4 +27,5 @@ TASK = Task(
     margin=2.0,
     prompt=prompt,
     score=caption_metrics,
+    unheard=frozenset(),  # a spoken caption makes it speech recognition, which results and report then say
 )

@@ -24,11 +24,12 @@ def record(data: DataConfig) -> DatasetRecord:
 
 
 def test_what_is_left_open_becomes_the_data_sets_default() -> None:
-    assert DIALLED.resolved(DataConfig(name="dialled")) == DataConfig(name="dialled", variant="easy", dial=1.0)
+    expected = DataConfig(name="dialled", task="captioning", variant="easy", dial=1.0)
+    assert DIALLED.resolved(DataConfig(name="dialled")) == expected
 
 
 def test_what_was_chosen_stays() -> None:
-    chosen = DataConfig(name="dialled", variant="hard", dial=0.0, train_limit=5)
+    chosen = DataConfig(name="dialled", task="captioning", variant="hard", dial=0.0, train_limit=5)
     assert DIALLED.resolved(chosen) == chosen
 
 
@@ -57,3 +58,19 @@ def test_a_cell_is_named_with_its_dial() -> None:
 )
 def test_a_record_knows_the_configurations_that_mean_it(meant: DataConfig, fits: bool) -> None:
     assert record(DataConfig(name="dialled", variant="easy", dial=0.5)).is_of(meant) is fits
+
+
+LANGUAGES = replace(SOURCE, tasks=("captioning", "translation"), languages={"translation": ("de", "fr")})
+
+
+@pytest.mark.parametrize(
+    ("task", "wanted", "language"),
+    [("translation", None, "de"), ("translation", "fr", "fr"), ("captioning", None, None), ("of somebody", None, None)],
+)
+def test_a_language_is_chosen_among_those_of_the_task(task: str, wanted: str | None, language: str | None) -> None:
+    assert LANGUAGES.resolved(DataConfig(name="plain", task=task, language=wanted)).language == language
+
+
+def test_a_language_is_refused_where_there_is_no_choice() -> None:
+    with pytest.raises(UsageError, match=r"'plain' has one language for captioning, got data\.language=de"):
+        LANGUAGES.resolved(DataConfig(name="plain", task="captioning", language="de"))

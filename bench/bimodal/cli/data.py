@@ -34,6 +34,12 @@ def data_list(as_json: Json = False) -> int:
 def data_show(
     name: Annotated[str, typer.Argument(help="Name of a data set: see `bench data list`.")],
     variant: Annotated[str, typer.Option("--variant", help="Which split.")] = "default",
+    task: Annotated[
+        str | None, typer.Option("--task", help="For which task, if it serves several.", show_default=False)
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the targets, if there is a choice.", show_default=False)
+    ] = None,
     dial: Annotated[
         float | None,
         typer.Option("--dial", min=0, max=1, help="How much the extra modality knows, where it can be set."),
@@ -49,7 +55,7 @@ def data_show(
     from bimodal.datasets import load_dataset
     from bimodal.schema import DataConfig
 
-    data = DataConfig(name=name, variant=variant, dial=dial)
+    data = DataConfig(name=name, task=task, variant=variant, language=language, dial=dial)
     dataset = _loading(lambda progress: load_dataset(data, progress))
     if as_json:
         typer.echo(dataset.record.model_dump_json())

@@ -16,7 +16,7 @@ from bimodal.cli.app import EPILOG, Json, RunPath, app, command, console
 @app.command(epilog=EPILOG)
 @command
 def run(
-    task: Annotated[str, typer.Option("--task", help="What is to be done: see `bench list tasks`.")],
+    task: Annotated[str, typer.Option("--task", help="What is to be done: see `bench list tasks`; `all` for all.")],
     model: Annotated[
         str,
         typer.Option(
@@ -33,6 +33,10 @@ def run(
     kernel: Annotated[
         str, typer.Option("--kernel", help="Attention backend: auto, native, cuda, sdpa or reference.")
     ] = "auto",
+    speech: Annotated[
+        str | None,
+        typer.Option("--speech", help="`espeak`: speak the text of a data set without sound.", show_default=False),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one setting, as key=value; repeatable.", show_default=False),
@@ -75,7 +79,7 @@ def run(
             seeds=seeds,
             device=device,
             kernel=kernel,
-            settings=set_ or (),
+            settings=(*((f"data.speech.engine={speech}",) if speech else ()), *(set_ or ())),
         )
     )
     run_id = store.new_run_id(task, model, cells[0].preset)

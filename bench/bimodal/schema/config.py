@@ -14,10 +14,31 @@ def with_dial(name: str, dial: float | None) -> str:
     return name if dial is None else f"{name}@{dial:g}"
 
 
+class SpeechConfig(Record):
+    """Sound for a data set without: one of its texts, spoken by a machine."""
+
+    engine: Literal["none", "espeak"] = "none"
+    field: str = "text"
+    """What is spoken: `text`, `target` (then the task becomes speech recognition), or an entry of `Example.meta`."""
+    voice: str = "en"
+    """A voice of espeak-ng, named by its language: en, en-us, de, fr, cmn, ..."""
+
+    @property
+    def language(self) -> str:
+        """Of the voice, ISO 639-1 where espeak-ng's own name is another."""
+        language = self.voice.partition("-")[0]
+        return {"cmn": "zh", "yue": "zh", "nb": "no"}.get(language, language)
+
+
 class DataConfig(Record):
     """Which examples a cell sees."""
 
     name: str
+    task: str | None = None
+    """What the examples are for, where a data set serves several tasks; null is the first of them."""
+    language: str | None = None
+    """Of the targets, where there is a choice; null is the data set's default for the task."""
+    speech: SpeechConfig = SpeechConfig()
     variant: str = "default"
     """Which split of the data set; `default` is the one its card names first."""
     dial: Annotated[float, Field(ge=0.0, le=1.0)] | None = None

