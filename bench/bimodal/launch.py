@@ -15,6 +15,7 @@ from bimodal.isolate import run_isolated
 from bimodal.publish import Run, publish
 from bimodal.schema import CellResult, Comparison, DatasetRecord, Manifest, RunConfig
 from bimodal.types import Progress
+from bimodal_kernels import build
 
 _LOCK_PATIENCE_S = 15.0
 
@@ -71,6 +72,8 @@ def launch(
         # Again: while we waited for the lock, another process may have filled the folder.
         store.open_run(directory, cells, resume=resume)
         datasets = _prepare(cells, watcher.progress)
+        # Here, where it can be told; a cell would compile them too. What cannot be had is in every result.
+        build.ahead({config.kernel for config in cells}, watcher.note)
         manifest = Manifest(
             run_id=run_id,
             command=command,

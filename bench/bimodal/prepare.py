@@ -13,7 +13,8 @@ import torch
 from bimodal import registry, tokenizer
 from bimodal.collate import Collator
 from bimodal.datasets import load_dataset
-from bimodal.schema import Modality, RunConfig, Split
+from bimodal.optimisation import choose_precision
+from bimodal.schema import AudioEncoderConfig, ImageEncoderConfig, Modality, RunConfig, Split
 from bimodal.stand_ins import StandIns
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Contestant, Dataset, Example, Progress, Task
@@ -84,8 +85,7 @@ def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
     Raises:
         UserError: the numbers do not fit together, or a checkpoint cannot be loaded.
     """
-    head_dim = config.model.embed_dim // config.model.num_heads
-    kernel = choose_backend(config.kernel, device=device, dtype=torch.float32, head_dim=head_dim)
+    kernel = kernel_for(config, device, inputs.modalities)
     spec = registry.load_model(config.model.name)
     module = spec.build(
         config.model, vocab_size=inputs.tokenizer.vocab_size, kernel=kernel.name, modalities=inputs.modalities
@@ -93,6 +93,27 @@ def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
     model = cast(Contestant, module)
     collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities)
     return Built(model, module, collator, kernel)
+
+
+def kernel_for(config: RunConfig, device: torch.device, modalities: tuple[Modality, ...]) -> KernelChoice:
+    """The attention backend of a cell; compiled now if it was not.
+
+    Chosen for the dtype that training runs in and for the heads of the decoder and of every encoder there will be. A
+    checkpoint that brings other heads, or a forward pass in another dtype, may still have calls that it does not serve:
+    those run on `sdpa`, and the result says how many.
+    """
+    encoders: dict[Modality, ImageEncoderConfig | AudioEncoderConfig] = {
+        "image": config.model.image,
+        "audio": config.model.audio,
+    }
+    parts = (config.model, *(encoders[modality] for modality in modalities))
+    precision = choose_precision(config.train, device)
+    return choose_backend(
+        config.kernel,
+        device=device,
+        dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+        head_dims=tuple(max(1, part.embed_dim // part.num_heads) for part in parts),
+    )
 
 
 def select(dataset: Dataset, config: RunConfig) -> dict[Split, tuple[Example, ...]]:

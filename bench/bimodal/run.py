@@ -27,6 +27,7 @@ from bimodal.schema import (
 )
 from bimodal.train import finetune
 from bimodal.types import Contestant, Example, Prediction, Progress, Task
+from bimodal_kernels import KernelChoice, fallbacks
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +105,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     return CellResult(
         status="ok",
         config=config,
-        kernel_used=KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason),
+        kernel_used=_kernel_used(kernel),
         inputs_seen=InputsSeen(
             modalities=informed,
             train_examples=len(splits["train"]),
@@ -127,6 +128,12 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         },
         wall_s=time.perf_counter() - started,
     )
+
+
+def _kernel_used(kernel: KernelChoice) -> KernelUsed:
+    """The choice, and every call that it turned out not to serve."""
+    taken_over = "".join(f"; {count} calls: {what}" for what, count in fallbacks.recorded().items())
+    return KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason + taken_over)
 
 
 def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[PredictionRow]:

@@ -1,25 +1,25 @@
 """Attention kernels behind one door: `attention(...)`, its backends, and the choice between them.
 
 What names exist is known without torch (`BACKENDS`, `choose_backend`), so that the command line can list them
-cheaply; `attention` itself is imported on first use.
+cheaply; `attention` and `attention_decode` themselves are imported on first use.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bimodal_kernels.catalog import BACKENDS, RUNNABLE, KernelChoice, choose_backend, require_runnable
+from bimodal_kernels.catalog import AUTO, BACKENDS, KernelChoice, choose_backend, require_backend
 
 if TYPE_CHECKING:
-    from bimodal_kernels.dispatch import attention
+    from bimodal_kernels.dispatch import attention, attention_decode
 
-__all__ = ["BACKENDS", "RUNNABLE", "KernelChoice", "attention", "choose_backend", "require_runnable"]
+__all__ = ["AUTO", "BACKENDS", "KernelChoice", "attention", "attention_decode", "choose_backend", "require_backend"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the op (and with it torch) when it is first asked for (PEP 562)."""
-    if name == "attention":
-        from bimodal_kernels.dispatch import attention
+    if name in ("attention", "attention_decode"):
+        from bimodal_kernels import dispatch
 
-        return attention
+        return getattr(dispatch, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,14 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from bimodal_kernels.recipe import RECIPES, Recipe
-from bimodal_kernels.toolchain import KernelUnavailableError
+from bimodal_kernels.toolchain import CompileError, KernelUnavailableError, gpu_capabilities
 
 Say = Callable[[str], None]
 """Told what takes long."""
@@ -92,6 +92,19 @@ def ensure_recipe(recipe: Recipe, say: Say = lambda message: None, *, force: boo
         raise KernelUnavailableError(f"the kernel cache {entry.library.parent} cannot be written: {error}") from error
 
 
+def ahead(requested: Iterable[str], say: Say) -> None:
+    """Compile what backends of these names (`auto` among them) could use here, so that nobody waits for it later.
+
+    What cannot be had is no error now: whoever chooses a backend will say so.
+    """
+    names = set(requested)
+    for name in RECIPES:
+        if names.isdisjoint((name, "auto")) or (name == "cuda" and not gpu_capabilities()):
+            continue
+        with suppress(KernelUnavailableError):
+            ensure(name, say)
+
+
 class _Entry:
     """A library's place in the cache."""
 
@@ -154,7 +167,7 @@ class _Compilers:
         """Run one command.
 
         Raises:
-            KernelUnavailableError: it failed; the message has its first error.
+            CompileError: it failed; the message has its first error.
         """
         if self.stopped:
             return
@@ -172,7 +185,7 @@ class _Compilers:
             self.running.discard(process)
         if process.returncode and not self.stopped:
             self.stopped = True  # the others need not start
-            raise KernelUnavailableError(f"compiling failed: {_first_error(said, command)}")
+            raise CompileError(f"compiling failed: {_first_error(said, command)}")
 
 
 def _first_error(said: str, command: tuple[str, ...]) -> str:

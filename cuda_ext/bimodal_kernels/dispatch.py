@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bimodal_kernels import reference, sdpa
-from bimodal_kernels.catalog import require_runnable
-from bimodal_kernels.shapes import check_inputs
+from bimodal_kernels import compiled, fallbacks, ops, reference, sdpa
+from bimodal_kernels.catalog import COMPILED, FALLBACK, limit, require_backend
+from bimodal_kernels.shapes import check_decode_inputs, check_inputs
 
 Forward = Callable[[Tensor, Tensor, Tensor, Tensor | None, bool, float], Tensor]
 """`forward(query, key, value, key_padding_mask, causal, scale)` of a backend, on checked inputs."""
 
-_FORWARD: Mapping[str, Forward] = {"sdpa": sdpa.forward, "reference": reference.forward}
+_FORWARD: Mapping[str, Forward] = {
+    "cuda": compiled.cuda,
+    "native": compiled.native,
+    "sdpa": sdpa.forward,
+    "reference": reference.forward,
+}
 
 
 def attention(
@@ -23,7 +29,7 @@ def attention(
     key_padding_mask: Bool[Tensor, "batch key"] | None = None,
     causal: bool = False,
     scale: float | None = None,
-    backend: str = "sdpa",
+    backend: str = FALLBACK,
 ) -> Float[Tensor, "batch heads query head_dim"]:
     """Scaled dot-product attention: softmax(scale * query key^T) value over the visible keys.
 
@@ -35,19 +41,73 @@ def attention(
         causal: key j is visible to query i iff j <= i + K - Q (aligned bottom-right), which serves
             self-attention, chunked prefill and single-query decode alike.
         scale: factor on the scores; None is 1 / sqrt(head_dim).
-        backend: a name of `RUNNABLE`; see `choose_backend`.
+        backend: a name of `BACKENDS`; see `choose_backend`. A call beyond the limits of a compiled one (such as
+            fp32 on `cuda`) is served by `sdpa`, with a warning, and counted in `fallbacks`.
 
     Returns:
         One vector per query; a query that sees no key gets 0.
 
     Raises:
-        ValueError: shapes or dtypes do not fit together, or the backend cannot run.
+        ValueError: shapes or dtypes do not fit together, or there is no such backend.
+        RuntimeError: the backend is a compiled one that cannot be had here.
 
     Source: Vaswani et al. 2017, sec. 3.2.1; grouped queries: Ainslie et al. 2023, sec. 2.2.
     """
     check_inputs(query, key, value, key_padding_mask)
-    forward = _FORWARD[require_runnable(backend)]
-    if key.shape[2] == 0:
+    forward = _FORWARD[_serving(backend, query)]
+    if key.shape[2] == 0 or query.numel() == 0:
         return query.new_zeros(query.shape)
     factor = query.shape[-1] ** -0.5 if scale is None else scale
     return forward(query, key, value, key_padding_mask, causal, factor)
+
+
+@torch.no_grad()
+def attention_decode(
+    query: Float[Tensor, "batch heads 1 head_dim"],
+    key_cache: Float[Tensor, "batch kv_heads slot head_dim"],
+    value_cache: Float[Tensor, "batch kv_heads slot head_dim"],
+    lengths: Int[Tensor, "batch"],
+    *,
+    scale: float | None = None,
+    backend: str = FALLBACK,
+) -> Float[Tensor, "batch heads 1 head_dim"]:
+    """Attention of one query per row to the first `lengths` slots of a cache. Inference only: no gradients.
+
+    Args:
+        query: the newest token's.
+        key_cache: keys, in slots; those from a row's length on mean nothing, but must be finite.
+        value_cache: values, in slots.
+        lengths: filled slots per row, the newest token's included; a row of 0 gets 0.
+        scale: factor on the scores; None is 1 / sqrt(head_dim).
+        backend: as for `attention`.
+
+    Raises:
+        ValueError, RuntimeError: as for `attention`.
+    """
+    check_decode_inputs(query, key_cache, value_cache, lengths)
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    name = _serving(backend, query)
+    if name in COMPILED:
+        compiled.require(name)
+        return ops.decode(query, key_cache, value_cache, lengths, factor)
+    filled = torch.arange(key_cache.shape[2], device=lengths.device) < lengths[:, None]
+    return _FORWARD[name](query, key_cache, value_cache, filled, False, factor)
+
+
+def _serving(backend: str, query: Tensor) -> str:
+    """The backend, or `sdpa` where the call is beyond its limits."""
+    if require_backend(backend) not in COMPILED:
+        return backend
+    reason = limit(backend, query.device.type, _computing_dtype(query), query.shape[-1])
+    if reason is None:
+        return backend
+    if not torch.compiler.is_compiling():
+        fallbacks.record(backend, reason, FALLBACK)
+    return FALLBACK
+
+
+def _computing_dtype(query: Tensor) -> torch.dtype:
+    kind = query.device.type
+    if query.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
+        return query.dtype
+    return torch.get_autocast_dtype(kind)

@@ -32,6 +32,21 @@ def check_inputs(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Te
         _check_mask(key_padding_mask, wanted=(key.shape[0], key.shape[2]))
 
 
+def check_decode_inputs(query: Tensor, key_cache: Tensor, value_cache: Tensor, lengths: Tensor) -> None:
+    """As `check_inputs`, for one query per row and a cache; `lengths` [batch] int64.
+
+    Raises:
+        ValueError: with the shapes and what would be allowed.
+    """
+    check_inputs(query, key_cache, value_cache, None)
+    if query.shape[2] != 1:
+        raise ValueError(f"Decoding wants one query per row; got query {_shape(query)}. Use attention for more.")
+    if lengths.dtype != torch.int64 or tuple(lengths.shape) != (query.shape[0],):
+        raise ValueError(
+            f"Decoding wants int64 lengths [batch] = [{query.shape[0]}]; got {lengths.dtype} {_shape(lengths)}."
+        )
+
+
 def _check_mask(mask: Tensor, wanted: tuple[int, int]) -> None:
     # An integer or float mask would be read as an additive one by some backends.
     if mask.dtype != torch.bool or tuple(mask.shape) != wanted:

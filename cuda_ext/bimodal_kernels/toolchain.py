@@ -17,6 +17,10 @@ class KernelUnavailableError(Exception):
     """A library of kernels cannot be had here; the message is one line and says what is missing."""
 
 
+class CompileError(KernelUnavailableError):
+    """The compilers are there, but do not compile the kernels."""
+
+
 @dataclass(frozen=True, slots=True)
 class CxxCompiler:
     """A C++ compiler."""

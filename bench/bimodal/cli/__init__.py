@@ -6,5 +6,6 @@ from bimodal.cli.app import app
 from bimodal.cli import run
 from bimodal.cli import read
 from bimodal.cli import data
+from bimodal.cli import kernels
 
-__all__ = ["app", "data", "read", "run"]
+__all__ = ["app", "data", "kernels", "read", "run"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bimodal.errors import UsageError
-from bimodal_kernels import attention, require_runnable
+from bimodal_kernels import attention, require_backend
 
 
 class KeyValue(NamedTuple):
@@ -61,7 +61,7 @@ class Attention(nn.Module):
                 "Change embed_dim or num_heads."
             )
         self.num_heads = num_heads
-        self.kernel = require_runnable(kernel)
+        self.kernel = require_backend(kernel)
         self.memory_dim = memory_dim
         self.query_bias: nn.Parameter | None = None
         self.value_bias: nn.Parameter | None = None
