@@ -1,5 +1,6 @@
 # make demo       install if needed, run the captioning comparison, print where the report is
 # make test       install if needed, lint, test
+# make bench      time the attention kernels against torch's
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
 
 PYTHON ?= python3
@@ -8,12 +9,12 @@ BENCH := $(VENV)/bin/bench
 # Installed once; again only when pyproject.toml has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint format typecheck reproduce install clean
+.PHONY: demo test bench lint format typecheck reproduce kernels install clean
 
-demo: install
+demo: kernels
 	$(BENCH) run --task captioning --model both
 
-test: lint
+test: lint kernels
 	$(VENV)/bin/pytest
 
 lint: install
@@ -26,10 +27,17 @@ format: install
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
-reproduce: install
+bench: kernels
+	$(BENCH) kernels bench
+
+reproduce: kernels
 	rm -rf runs/reproduce
 	$(BENCH) run --task captioning --model both --preset smoke --out runs/reproduce
 	$(BENCH) reproduce runs/reproduce
+
+# Compiled once per machine, so that no run waits for a compiler; without one, runs use torch's attention.
+kernels: install
+	$(BENCH) kernels build
 
 install: $(INSTALLED)
 

@@ -68,6 +68,7 @@ def attention_decode(
     value_cache: Float[Tensor, "batch kv_heads slot head_dim"],
     lengths: Int[Tensor, "batch"],
     *,
+    ragged: bool = True,
     scale: float | None = None,
     backend: str = FALLBACK,
 ) -> Float[Tensor, "batch heads 1 head_dim"]:
@@ -78,6 +79,7 @@ def attention_decode(
         key_cache: keys, in slots; those from a row's length on mean nothing, but must be finite.
         value_cache: values, in slots.
         lengths: filled slots per row, the newest token's included; a row of 0 gets 0.
+        ragged: False promises that every row has filled all slots, which saves some backends a mask.
         scale: factor on the scores; None is 1 / sqrt(head_dim).
         backend: as for `attention`.
 
@@ -90,7 +92,7 @@ def attention_decode(
     if name in COMPILED:
         compiled.require(name)
         return ops.decode(query, key_cache, value_cache, lengths, factor)
-    filled = torch.arange(key_cache.shape[2], device=lengths.device) < lengths[:, None]
+    filled = torch.arange(key_cache.shape[2], device=lengths.device) < lengths[:, None] if ragged else None
     return _FORWARD[name](query, key_cache, value_cache, filled, False, factor)
 
 

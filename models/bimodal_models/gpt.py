@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from bimodal.errors import UsageError
 from bimodal.schema import Modality, ModelConfig
 from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
-from bimodal_models.blocks.attention import Store
+from bimodal_models.blocks.attention import Filled, Store
 from bimodal_models.blocks.cache import KeyValueCache
 from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
@@ -166,8 +166,8 @@ class GPT(nn.Module):
             self.dropout(x)[:, None],
             self._readable(context),
             causal=False,
-            key_padding_mask=cache.visible(),
             stores=stores,
+            filled=cache.filled(),
         )
         return self.logits(states[:, 0]), cache.longer()
 
@@ -189,6 +189,7 @@ class GPT(nn.Module):
         causal: bool,
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         stores: Sequence[Store] | None = None,
+        filled: Filled | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         for layer, block in enumerate(self.blocks):
             x = block(
@@ -196,6 +197,7 @@ class GPT(nn.Module):
                 causal=causal,
                 key_padding_mask=key_padding_mask,
                 store=None if stores is None else stores[layer],
+                filled=filled,
                 memory=None if context is None else context.layers[layer],
                 memory_mask=None if context is None else context.mask,
             )

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bimodal.errors import UsageError
-from bimodal_kernels import attention, require_backend
+from bimodal_kernels import attention, attention_decode, require_backend
 
 
 class KeyValue(NamedTuple):
@@ -17,6 +17,14 @@ class KeyValue(NamedTuple):
 
     key: Float[Tensor, "batch head key head_dim"]
     value: Float[Tensor, "batch head key head_dim"]
+
+
+class Filled(NamedTuple):
+    """How far the slots of a KV cache are filled, the newest token included."""
+
+    lengths: Int[Tensor, "batch"]
+    ragged: bool
+    """False: every row has filled all the slots that are attended to."""
 
 
 Store = Callable[[KeyValue], KeyValue]
@@ -83,8 +91,12 @@ class Attention(nn.Module):
         causal: bool = False,
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         store: Store | None = None,
+        filled: Filled | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
-        """Attend from x to `memory` (cross), or to x and whatever `store` kept before it (self)."""
+        """Attend from x to `memory` (cross), or to x and whatever `store` kept before it (self).
+
+        With `filled`, x is one new token per row and attends to the filled slots that `store` returns.
+        """
         if memory is None:
             query, key, value = self._split(self._project(x), 3)
             if store is not None:
@@ -92,7 +104,10 @@ class Attention(nn.Module):
         else:
             (query,) = self._split(self.query_proj(x), 1)
             key, value = memory
-        out = attention(query, key, value, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
+        if filled is not None:
+            out = attention_decode(query, key, value, filled.lengths, ragged=filled.ragged, backend=self.kernel)
+        else:
+            out = attention(query, key, value, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
         return self.out_proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def keys_values(self, memory: Float[Tensor, "batch key memory_dim"]) -> KeyValue:

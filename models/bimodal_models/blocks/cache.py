@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from bimodal_models.blocks.attention import KeyValue
+from bimodal_models.blocks.attention import Filled, KeyValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,9 @@ class KeyValueCache:
         seen = self.longest + 1
         return KeyValue(self.keys[layer, :, :, :seen], self.values[layer, :, :, :seen])
 
-    def visible(self) -> Bool[Tensor, "batch key"] | None:
-        """Which slots the token being appended may see; None where all rows see all that `append` returns."""
-        if self.shortest == self.longest:
-            return None
-        return torch.arange(self.longest + 1, device=self.lengths.device) <= self.lengths[:, None]
+    def filled(self) -> Filled:
+        """Which of the slots that `append` returns hold something, the token being appended included."""
+        return Filled(self.lengths + 1, ragged=self.shortest != self.longest)
 
     def longer(self) -> "KeyValueCache":
         """The cache after `append` in every layer."""

@@ -6,7 +6,7 @@ from typing import Literal
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from bimodal_models.blocks.attention import Attention, KeyValue, Store
+from bimodal_models.blocks.attention import Attention, Filled, KeyValue, Store
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
 
 
@@ -62,11 +62,14 @@ class Block(nn.Module):
         causal: bool = False,
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         store: Store | None = None,
+        filled: Filled | None = None,
         memory: KeyValue | None = None,
         memory_mask: Bool[Tensor, "batch memory"] | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """One step of the residual stream; without a memory the cross-attention is skipped."""
-        attended = self.attention(self.attention_norm(x), causal=causal, key_padding_mask=key_padding_mask, store=store)
+        attended = self.attention(
+            self.attention_norm(x), causal=causal, key_padding_mask=key_padding_mask, store=store, filled=filled
+        )
         x = x + self.dropout(attended)
         if self.cross is not None and memory is not None:
             x = self.cross(x, memory, memory_mask)
