@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+from scipy.special import nctdtrinc, ndtri
 
 from bimodal.statistics.variance import VarianceParts, student_quantile
 
@@ -13,6 +13,8 @@ POWER = 0.8
 """The chance of finding what is there that planning aims at; 0.8 is the convention (Cohen 1988, sec. 2.4)."""
 MOST_SEEDS = 100
 """More trainings than this are no advice."""
+_AS_GOOD_AS_NORMAL = 1e5
+"""Degrees of freedom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,12 @@ class Needed:
 def detectable_difference(standard_error: float, degrees_of_freedom: float | None = None) -> float:
     """The smallest true difference that a comparison this precise finds (95 % interval excludes 0) with 80 % power.
 
-    (t_0.975 + t_0.8) * standard error; normal quantiles without degrees of freedom.
+    Without degrees of freedom (one seed) the estimate is taken as normal: 2.80 standard errors. With d of them it is
+    the distance at which a noncentral t exceeds t_0.975 in 80 % of cases: 3.76 standard errors with 4, 5.65 with 2.
 
-    Source: Bloom (1995), Minimum Detectable Effects.
+    Source: Bloom (1995), Minimum Detectable Effects; Cohen (1988), Statistical Power Analysis, sec. 2.2.
     """
-    return _quantiles(0.975, degrees_of_freedom) * standard_error
+    return _distance(0.975, degrees_of_freedom) * standard_error
 
 
 def needed_to_settle(
@@ -51,15 +54,15 @@ def needed_to_settle(
     """
     size, room = abs(value), margin - abs(value)
     if parts is None:
-        target = max(size / _quantiles(0.975, None), room / _quantiles(0.95, None))
+        target = max(size / _distance(0.975, None), room / _distance(0.95, None))
         return Needed(_scaled(examples, standard_error**2, target**2) if target > 0 else None, None)
 
     def settles(variance: float, degrees: float) -> bool:
         error = math.sqrt(variance)
-        return size >= _quantiles(0.975, degrees) * error or room >= _quantiles(0.95, degrees) * error
+        return size >= _distance(0.975, degrees) * error or room >= _distance(0.95, degrees) * error
 
     degrees = parts.degrees_of_freedom
-    target = max(size / _quantiles(0.975, degrees), room / _quantiles(0.95, degrees))
+    target = max(size / _distance(0.975, degrees), room / _distance(0.95, degrees))
     more_examples = None
     if target > 0 and target**2 > parts.seeds:
         more_examples = _scaled(examples, parts.examples + parts.noise, target**2 - parts.seeds)
@@ -75,8 +78,8 @@ def _scaled(count: int, variance: float, wanted: float) -> int:
     return max(count + 1, math.ceil(count * variance / wanted))
 
 
-def _quantiles(level: float, degrees_of_freedom: float | None) -> float:
-    """Quantile of the test plus quantile of the power."""
-    if degrees_of_freedom is None or degrees_of_freedom > 1e6:
+def _distance(level: float, degrees_of_freedom: float | None) -> float:
+    """How many standard errors the truth must lie away for a one-sided test of this level to see it with 80 % power."""
+    if degrees_of_freedom is None or degrees_of_freedom > _AS_GOOD_AS_NORMAL:
         return float(ndtri(level) + ndtri(POWER))
-    return student_quantile(degrees_of_freedom, level) + student_quantile(degrees_of_freedom, POWER)
+    return float(nctdtrinc(degrees_of_freedom, 1.0 - POWER, student_quantile(degrees_of_freedom, level)))

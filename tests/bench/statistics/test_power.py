@@ -63,5 +63,11 @@ def test_planned_examples_find_the_effect_as_often_as_promised() -> None:
 
 def test_a_true_difference_of_the_detectable_size_is_found_four_times_of_five() -> None:
     assert detectable_difference(2.0) == pytest.approx(2.0 * TO_ZERO, rel=1e-4)
-    # t_0.975 and t_0.8 with 4 degrees of freedom: 2.776 and 0.941.
-    assert detectable_difference(2.0, 4) == pytest.approx(2.0 * (2.776 + 0.941), rel=1e-3)
+
+
+def test_few_seeds_need_a_larger_difference() -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.normal(detectable_difference(1.0, 4), 1.0, size=20_000)
+    errors = np.sqrt(rng.chisquare(4, size=20_000) / 4)
+    # t_0.975 with 4 degrees of freedom is 2.776.
+    assert (seen > 2.776 * errors).mean() == pytest.approx(0.8, abs=0.01)
