@@ -1,6 +1,7 @@
 # make demo       install if needed, run the captioning comparison, print where the report is
 # make test       install if needed, lint, test
 # make bench      time the attention kernels against torch's
+# make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BENCH := $(VENV)/bin/bench
 # Installed once; again only when pyproject.toml has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench lint format typecheck reproduce kernels install clean
+.PHONY: demo test bench lint format typecheck calibrate reproduce kernels install clean
 
 demo: kernels
 	$(BENCH) run --task captioning --model both
@@ -29,6 +30,9 @@ format: install
 
 bench: kernels
 	$(BENCH) kernels bench
+
+calibrate: install
+	$(VENV)/bin/python -m bimodal.calibration --json calibration.json
 
 reproduce: kernels
 	rm -rf runs/reproduce

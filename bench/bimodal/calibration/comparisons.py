@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,13 +12,13 @@ from bimodal.calibration.corpora import Corpus
 from bimodal.statistics import (
     FloatArray,
     Outcome,
-    PairedDifference,
     decide,
     paired_difference,
     percentile_interval,
     resample_sums,
 )
 from bimodal.statistics.sequential import nominal_levels
+from bimodal.statistics.variance import student_interval
 
 ABILITY = 1.0
 """Of the baseline, on the logit scale: BLEU 45, F1 72."""
@@ -83,7 +82,7 @@ def compare_once(setting: Setting, resamples: int, number: int) -> Found:
     baseline, contestant = setting.draw(rng)
     found = paired_difference(baseline, contestant, setting.corpus.aggregate, seed=number, resamples=resamples)
     return Found(
-        outcome=_outcome(found),
+        outcome=decide(found.ci95, found.ci90, margin=MARGIN, higher_is_better=True),
         covered=found.ci95[0] <= setting.truth <= found.ci95[1],
         p_value=found.p_value,
         standard_error=found.standard_error,
@@ -117,38 +116,22 @@ def stop_once(setting: Setting, resamples: int, number: int) -> tuple[Stop, Stop
     Returns where it stops with looks at the levels of `--until-settled`, and with looks at 5 % each.
     """
     baseline, contestant = setting.draw(np.random.default_rng((2, number)))
-    corrected = _stop(setting, baseline, contestant, _levels(), resamples, number)
-    uncorrected = _stop(setting, baseline, contestant, ((0.05, 0.10),) * len(LOOKS), resamples, number)
-    return corrected, uncorrected
+    stops: dict[bool, Stop] = {}
+    for seeds, *corrected in zip(LOOKS, *_levels(), strict=True):
+        found = paired_difference(
+            baseline[:seeds], contestant[:seeds], setting.corpus.aggregate, seed=number, resamples=resamples
+        )
+        assert found.parts is not None
+        for correct, alphas in ((True, corrected), (False, (0.05, 0.10))):
+            ci95, ci90 = (student_interval(found.value, found.parts, 1.0 - alpha) for alpha in alphas)
+            outcome = decide(ci95, ci90, margin=MARGIN, higher_is_better=True)
+            if correct not in stops and (outcome != "inconclusive" or seeds == LOOKS[-1]):
+                stops[correct] = Stop(outcome, seeds)
+        if len(stops) == 2:
+            break
+    return stops[True], stops[False]
 
 
 @cache
-def _levels() -> tuple[tuple[float, float], ...]:
-    return tuple(zip(nominal_levels(LOOKS, 0.05), nominal_levels(LOOKS, 0.10), strict=True))
-
-
-def _stop(
-    setting: Setting,
-    baseline: FloatArray,
-    contestant: FloatArray,
-    levels: Sequence[tuple[float, float]],
-    resamples: int,
-    number: int,
-) -> Stop:
-    for seeds, (alpha95, alpha90) in zip(LOOKS, levels, strict=True):
-        found = paired_difference(
-            baseline[:seeds],
-            contestant[:seeds],
-            setting.corpus.aggregate,
-            seed=number,
-            resamples=resamples,
-            confidence=(1 - alpha95, 1 - alpha90),
-        )
-        outcome = _outcome(found)
-        if outcome != "inconclusive":
-            break
-    return Stop(outcome, seeds)
-
-
-def _outcome(found: PairedDifference) -> Outcome:
-    return decide(found.ci95, found.ci90, margin=MARGIN, higher_is_better=True)
+def _levels() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return nominal_levels(LOOKS, 0.05), nominal_levels(LOOKS, 0.10)
