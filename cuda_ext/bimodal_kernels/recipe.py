@@ -23,7 +23,7 @@ SOURCES = Path(__file__).parent / "csrc"
 _BINDING = "bind.cpp"
 _STABLE_ABI = "-DTORCH_TARGET_VERSION=0x020a000000000000ULL"  # torch 2.10
 _CXX_FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-fvisibility=hidden", "-Wall")
-_NVCC_FLAGS = ("-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden")
+NVCC_FLAGS = ("-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden")
 _OLDEST_GPU = 80
 """The kernels use mma, ldmatrix and cp.async as sm_80 has them."""
 
@@ -93,7 +93,7 @@ def cuda_recipe() -> Recipe:
     targets = _gencode(toolkit.architectures, gpu_capabilities())
     host = ("-DUSE_CUDA", include, *_CXX_FLAGS)
     steps = [
-        Step((str(toolkit.nvcc), *_NVCC_FLAGS, *targets, "-c", str(source)), f"{source.stem}.cu.o")
+        Step((str(toolkit.nvcc), *NVCC_FLAGS, *targets, "-c", str(source)), f"{source.stem}.cu.o")
         if source.suffix == ".cu"
         else Step((*cxx.command, *host, *_torch_flags(source, torch_home), "-c", str(source)), f"{source.stem}.o")
         for source in sources

@@ -34,6 +34,9 @@ LOG_SUM_EXP_TOLERANCE = 1e-5
 TORCH_FACTOR = 2.0
 """Ours may err this many times as much as torch in the same dtype."""
 
+FP32_ROUNDING = 2**-20
+"""And this much more: torch can be exact by luck (with one key, all terms cancel); sums in fp32 are not."""
+
 _TIMEOUT_S = 120.0
 
 
@@ -194,7 +197,7 @@ def _wrong_numbers(trial: Trial, prepared: Prepared, errors: Mapping[str, float]
         if output == "log_sum_exp":
             bars = {"tolerance": LOG_SUM_EXP_TOLERANCE}
         elif output in prepared.torch_errors:
-            bars[f"{TORCH_FACTOR:g} x torch's error"] = TORCH_FACTOR * prepared.torch_errors[output]
+            bars[f"{TORCH_FACTOR:g} x torch's error"] = TORCH_FACTOR * prepared.torch_errors[output] + FP32_ROUNDING
         faults += [
             f"{output}: error {error:.2e} > {bar:.2e}, the {name}" for name, bar in bars.items() if not error <= bar
         ]

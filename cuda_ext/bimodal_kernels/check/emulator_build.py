@@ -26,7 +26,7 @@ _KERNEL_FLAGS: Mapping[Build, tuple[str, ...]] = MappingProxyType(
 _MACHINE_FLAGS: Mapping[Build, tuple[str, ...]] = MappingProxyType(
     {"plain": ("-O2",), "races": ("-O2", "-DBIMODAL_WATCH"), "sanitized": _SANITIZE}
 )
-_PROGRAM = ("driver.cpp", "case_file.cpp")  # the rest of the folder is the machine
+_PROGRAM = ("driver.cpp", "call.cpp", "case_file.cpp")  # the rest of the folder is the machine
 _HOOKS = "hooks.cpp"
 
 

@@ -47,7 +47,7 @@ class Prepared:
     """Largest distance of torch's own result in the same dtype from `expected`; not for log_sum_exp."""
 
 
-OPS: tuple[Op, ...] = ("forward", "decode")
+OPS: tuple[Op, ...] = ("forward", "decode", "backward")
 """That the kernels have."""
 
 

@@ -10,30 +10,39 @@ from bimodal_kernels.check.ptx.numbers import Array
 GLOBAL_BASE = 1 << 20
 """Global addresses begin here, so that a generic address below it is one in shared memory."""
 
-_GUARD_BYTES = 4096
+_GAP_BYTES = 4096
 
 
 class GlobalMemory:
-    """Allocations with gaps between them: an access must lie inside one."""
+    """Allocations anywhere in the address space; an access must lie inside one."""
 
     def __init__(self) -> None:
+        self._starts = np.zeros(0, np.int64)  # sorted
+        self._ends = np.zeros(0, np.int64)
+        self._shifts = np.zeros(0, np.int64)  # from an address to its place in `_bytes`
         self._bytes = np.zeros(0, np.uint8)
-        self._allocated = np.zeros(0, np.bool_)
 
-    def allocate(self, values: Array) -> int:
-        """Copy `values` in and return the address, a multiple of 256 as from cudaMalloc."""
+    def allocate(self, values: Array, address: int | None = None) -> int:
+        """Copy `values` in, at `address` or behind all others, and return where: a multiple of 256 as from cudaMalloc.
+
+        Raises:
+            ValueError: the address is below GLOBAL_BASE, or something is there.
+        """
         data = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-        start = len(self._bytes)
-        size = -(-(len(data) + _GUARD_BYTES) // 256) * 256
-        self._bytes = np.concatenate([self._bytes, np.zeros(size, np.uint8)])
-        self._allocated = np.concatenate([self._allocated, np.zeros(size, np.bool_)])
-        self._bytes[start : start + len(data)] = data
-        self._allocated[start : start + len(data)] = True
-        return GLOBAL_BASE + start
+        last = int(self._ends.max(initial=GLOBAL_BASE))
+        start = -(-(last + _GAP_BYTES) // 256) * 256 if address is None else address
+        if start < GLOBAL_BASE or ((self._starts < start + len(data)) & (start < self._ends)).any():
+            raise ValueError(f"No room for {len(data)} bytes at address {start:#x}.")
+        at = int(np.searchsorted(self._starts, start))
+        self._starts = np.insert(self._starts, at, start)
+        self._ends = np.insert(self._ends, at, start + len(data))
+        self._shifts = np.insert(self._shifts, at, len(self._bytes) - start)
+        self._bytes = np.concatenate([self._bytes, data])
+        return start
 
     def read_back(self, address: int, like: Array) -> Array:
         """What now stands at `address`, with the type and shape of `like`."""
-        start = address - GLOBAL_BASE
+        (start,) = self._locate(np.array([address]), 1)[0]
         return self._bytes[start : start + like.nbytes].view(like.dtype).reshape(like.shape).copy()
 
     def load(self, addresses: Array, size_bytes: int) -> Array:
@@ -46,11 +55,10 @@ class GlobalMemory:
 
     def _locate(self, addresses: Array, size_bytes: int) -> Array:
         _check_aligned(addresses, size_bytes, "global")
-        indices = (addresses - GLOBAL_BASE)[:, None] + np.arange(size_bytes)
-        inside = (indices >= 0) & (indices < len(self._bytes))
-        if not (inside.all() and self._allocated[indices].all()):
+        allocation = np.searchsorted(self._starts, addresses, side="right") - 1
+        if (allocation < 0).any() or (addresses + size_bytes > self._ends[allocation]).any():
             raise OutOfBounds(f"global memory: {size_bytes} bytes outside of every allocation")
-        return indices
+        return (addresses + self._shifts[allocation])[:, None] + np.arange(size_bytes)
 
 
 class SharedMemory:

@@ -14,6 +14,8 @@ namespace bimodal {
 
 cudaError_t launch_forward(const ForwardParams& params, cudaStream_t stream);
 
+cudaError_t launch_backward(const BackwardParams& params, cudaStream_t stream);
+
 cudaError_t launch_decode(const DecodeParams& params, cudaStream_t stream);
 
 /// How many splits keep `sm_count` multiprocessors busy; 1 where batch and heads do already.

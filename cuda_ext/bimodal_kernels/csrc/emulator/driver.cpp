@@ -6,61 +6,11 @@
 #include <cstdio>
 #include <exception>
 
-#include "../cuda/launch.hpp"
-#include "case_file.hpp"
+#include "call.hpp"
 #include "simt.hpp"
 
 namespace bimodal {
 namespace {
-
-Problem read_problem(const CaseFile& file) {
-  return {static_cast<DType>(file.integer("dtype")),
-          file.integer("head_dim"),
-          file.integer("batch"),
-          file.integer("heads"),
-          file.integer("kv_heads"),
-          file.integer("queries"),
-          file.integer("keys"),
-          file.integer("causal") != 0,
-          file.number("scale"),
-          file.mask()};
-}
-
-cudaError_t run_forward(const CaseFile& file) {
-  return launch_forward({read_problem(file), file.input("query"), file.input("key"), file.input("value"),
-                         file.output("out"), file.dense<float>("log_sum_exp")},
-                        nullptr);
-}
-
-cudaError_t run_decode(const CaseFile& file) {
-  const Problem problem = read_problem(file);
-  return launch_decode({problem.dtype,
-                        problem.head_dim,
-                        problem.batch,
-                        problem.heads,
-                        problem.kv_heads,
-                        problem.keys,
-                        file.dense<const int64_t>("lengths"),
-                        problem.scale,
-                        problem.key_padding_mask,
-                        file.input("query"),
-                        file.input("key"),
-                        file.input("value"),
-                        file.output("out"),
-                        file.dense<float>("log_sum_exp"),
-                        file.integer("splits"),
-                        file.dense<float>("partial_out"),
-                        file.dense<float>("partial_log_sum_exp")},
-                       nullptr);
-}
-
-cudaError_t run_case(const CaseFile& file) {
-  switch (file.integer("op")) {
-    case 0: return run_forward(file);
-    case 1: return run_decode(file);
-    default: return cudaErrorInvalidValue;
-  }
-}
 
 void print_counters(cudaError_t error, bool stuck) {
   const simt::Counters& found = simt::counters;
@@ -82,7 +32,7 @@ int main(const char* case_path, const char* results_path, int schedule) {
   cudaError_t error = cudaSuccess;
   bool stuck = false;
   try {
-    error = run_case(file);
+    error = call(file);
   } catch (const simt::Stuck&) {
     stuck = true;
   }
