@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bimodal import store
 from bimodal.datasets import load_dataset
 from bimodal.errors import DataError
-from bimodal.schema import CellResult, Comparison, Manifest, PredictionRow
+from bimodal.schema import CellAudit, CellResult, Comparison, Manifest, PredictionRow
 from bimodal.types import Progress
+
+if TYPE_CHECKING:
+    from bimodal_reports import AuditedCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,27 @@ def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comp
             curves[result.config.cell] = store.JsonlLog(cell.train_log).rows()
         for name in result.probes:
             probes[result.config.cell, name] = _rows(cell.probe_predictions(name))
-    comparison = compare(run.manifest, run.results, predictions_of(run), probes)
+    comparison = compare(run.manifest, run.results, predictions_of(run), probes, _audits(run))
     store.write_json(run.directory.comparison, comparison)
     html = render(run.manifest, run.results, comparison, _pictures(run, comparison, progress), curves=curves)
     store.write_text(report or run.directory.report, html)
     return comparison
+
+
+def _audits(run: Run) -> dict[str, AuditedCell]:
+    """Audits by cell name; one of a checkpoint that was trained anew since is left out."""
+    from bimodal_reports import AuditedCell
+
+    audits: dict[str, AuditedCell] = {}
+    for result in run.results:
+        cell = run.directory.cell(result.config)
+        if result.train is None or not cell.audit.exists():
+            continue
+        audit = store.read_record(cell.audit, CellAudit)
+        if audit.weights_sha256 == result.train.weights_sha256:
+            rows = {name: _rows(cell.audit_predictions(name)) for name in audit.probes}
+            audits[result.config.cell] = AuditedCell(audit, _rows(cell.audit_predictions("true")), rows)
+    return audits
 
 
 def _rows(path: Path) -> tuple[PredictionRow, ...]:

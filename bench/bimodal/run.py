@@ -6,14 +6,15 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bimodal import environment, measure, store
-from bimodal.collate import Collator, Encoded
+from bimodal.collate import Encoded
 from bimodal.measure import PeakResidentSet, latency, resident_bytes
 from bimodal.predict import predict
-from bimodal.prepare import build, inputs_of
-from bimodal.probes import deranged
+from bimodal.prepare import Built, build, inputs_of
+from bimodal.probes import PROBE_SEED, can_derange, deranged
 from bimodal.schema import (
     CellResult,
     Cost,
@@ -26,15 +27,12 @@ from bimodal.schema import (
     Split,
 )
 from bimodal.train import finetune
-from bimodal.types import Contestant, Example, Prediction, Progress, Task
+from bimodal.types import Example, Prediction, Progress, Task
 from bimodal_kernels import KernelChoice, fallbacks
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-_PROBE_SEED = 0
-"""The derangement is the same for every seed and contestant, so that probes are comparable."""
 
 
 def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) -> CellResult:
@@ -83,8 +81,9 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     store.write_jsonl(files.predictions, rows)
 
     probes: dict[str, Probe] = {}
-    if informed and len(splits["test"]) > 1:
-        probes["deranged"] = _deranged_probe(config, task, splits["test"], model, collator, files, device, progress)
+    if informed and can_derange(splits["test"]):
+        path, changed = files.probe_predictions("deranged"), deranged(splits["test"], seed=PROBE_SEED)
+        probes["deranged"] = answer(config, task, built, changed, path, device, progress, what="probe: deranged")
 
     timings, throughput = measure.time_requests(
         model, collator, encoded["test"], config.measure, config.decode, device=device, progress=progress
@@ -152,31 +151,31 @@ def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequen
     ]
 
 
-def _deranged_probe(
+def answer(
     config: RunConfig,
     task: Task,
+    built: Built,
     examples: Sequence[Example],
-    model: Contestant,
-    collator: Collator,
-    files: store.CellDirectory,
+    path: Path,
     device: torch.device,
     progress: Progress,
+    *,
+    what: str,
 ) -> Probe:
-    changed = deranged(examples, seed=_PROBE_SEED)
-    encoded: list[Encoded] = [collator.encode(example) for example in changed]
+    """Have a trained contestant answer changed test examples; writes the answers to `path`."""
+    encoded: list[Encoded] = [built.collator.encode(example) for example in examples]
     predictions = predict(
-        model,
-        collator,
+        built.model,
+        built.collator,
         encoded,
         config.decode,
         seed=config.seed,
         device=device,
         progress=progress,
-        what="probe: deranged",
+        what=what,
     )
-    path = files.probe_predictions("deranged")
-    store.write_jsonl(path, prediction_rows(task, changed, predictions))
-    return Probe(metrics=task.score(predictions, changed), predictions_path=path.name)
+    store.write_jsonl(path, prediction_rows(task, examples, predictions))
+    return Probe(metrics=task.score(predictions, examples), predictions_path=path.name)
 
 
 def _text_sha256(task: Task, splits: dict[Split, tuple[Example, ...]]) -> str:

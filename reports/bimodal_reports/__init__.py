@@ -3,8 +3,10 @@
 `compare` imports nothing heavy; what draws (altair, vl-convert) is imported when a report is rendered.
 """
 
+from bimodal_reports.audit_section import audit_tables
+from bimodal_reports.audits import AuditedCell
 from bimodal_reports.compare import compare
 from bimodal_reports.render import render
 from bimodal_reports.terminal import closing_table
 
-__all__ = ["closing_table", "compare", "render"]
+__all__ = ["AuditedCell", "audit_tables", "closing_table", "compare", "render"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bimodal.errors import DataError
 from bimodal.schema import (
@@ -16,12 +17,14 @@ from bimodal.schema import (
     TaskComparison,
     TaskRecord,
 )
+from bimodal_reports.audits import AuditedCell, compare_audits
 from bimodal_reports.differences import probe_drops
 from bimodal_reports.pairs import compare_pair
 from bimodal_reports.samples import samples_of
 from bimodal_reports.scored import predictions_of, scored_cell
 
 BASELINE = "gpt"
+_NO_AUDITS: Mapping[str, AuditedCell] = MappingProxyType({})
 
 
 def compare(
@@ -29,6 +32,7 @@ def compare(
     results: Sequence[CellResult],
     predictions: Mapping[str, Sequence[PredictionRow]],
     probe_predictions: Mapping[tuple[str, str], Sequence[PredictionRow]],
+    audits: Mapping[str, AuditedCell] = _NO_AUDITS,
 ) -> Comparison:
     """Hold every contestant against the baseline of its task and data set, on the same test examples.
 
@@ -40,6 +44,7 @@ def compare(
         results: what the cells found, complete or failed.
         predictions: by cell name, for the complete ones.
         probe_predictions: by cell name and probe name.
+        audits: by cell name, for the audited ones.
 
     Raises:
         DataError: predictions are missing, or two cells of a pair answered different examples.
@@ -58,6 +63,7 @@ def compare(
                 by_cell,
                 predictions,
                 probe_predictions,
+                audits,
             )
             for configs in groups.values()
         ),
@@ -87,6 +93,7 @@ def _compare_task(
     by_cell: Mapping[str, CellResult],
     predictions: Mapping[str, Sequence[PredictionRow]],
     probe_predictions: Mapping[tuple[str, str], Sequence[PredictionRow]],
+    audits: Mapping[str, AuditedCell],
 ) -> TaskComparison:
     complete = [by_cell[c.cell] for c in configs if c.cell in by_cell and by_cell[c.cell].status == "ok"]
     names = _contestants([result.config for result in complete], configs)
@@ -108,6 +115,7 @@ def _compare_task(
         contestants=names,
         pairs=tuple(pairs),
         probes=drops,
+        audit=compare_audits(scored, audits, task.primary_metric, order),
         # One training of each is enough to look at.
         samples=samples_of([cell for cell in scored if cell.seed == first_seed]),
         failed=failed,

@@ -17,7 +17,7 @@ _SEED = 0
 
 def difference(metric: str, pairs: Sequence[tuple[ScoredCell, ScoredCell]]) -> Difference:
     """Contestant minus baseline in one metric, over the (baseline, contestant) cells of one or several seeds."""
-    found = _paired(
+    found = paired(
         metric,
         [baseline.statistics[metric] for baseline, _ in pairs],
         [contestant.statistics[metric] for _, contestant in pairs],
@@ -66,7 +66,7 @@ def probe_drops(cells: Sequence[ScoredCell]) -> tuple[ProbeDrop, ...]:
             if any(metric not in cell.probes[probe] for cell in probed):
                 continue
             changed = [cell.probes[probe][metric] for cell in probed]
-            found = _paired(metric, changed, [cell.statistics[metric] for cell in probed])
+            found = paired(metric, changed, [cell.statistics[metric] for cell in probed])
             up = CORPUS_METRICS[metric].higher_is_better
             drops.append(
                 ProbeDrop(
@@ -82,6 +82,7 @@ def probe_drops(cells: Sequence[ScoredCell]) -> tuple[ProbeDrop, ...]:
     return tuple(drops)
 
 
-def _paired(metric: str, baseline: Sequence[FloatArray], contestant: Sequence[FloatArray]) -> PairedDifference:
+def paired(metric: str, baseline: Sequence[FloatArray], contestant: Sequence[FloatArray]) -> PairedDifference:
+    """The difference in one metric between statistics [example, statistic] of two contestants, one each per seed."""
     aggregate = CORPUS_METRICS[metric].aggregate
     return paired_difference(np.stack(baseline), np.stack(contestant), aggregate, seed=_SEED)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bimodal.schema import CellResult, Pair, TaskComparison
+from bimodal_reports.audit_section import audit_section
 from bimodal_reports.costs import COST_LABELS
 from bimodal_reports.tables import cell_label
 from bimodal_reports.view import ChartView, TaskView, VerdictView, cells_of, contestant_colors, primary_difference
@@ -32,6 +33,7 @@ def task_charts(
         view,
         verdicts=tuple(verdicts),
         charts={name: chart for name, chart in charts.items() if chart is not None},
+        evidence=tuple(section for section in (audit_section(task, colors),) if section is not None),
     )
 
 

@@ -47,12 +47,12 @@ def scored_cell(
         DataError: predictions are missing, or answer other examples than `order`.
     """
     cell = result.config.cell
-    rows = _ordered(cell, predictions_of(cell, predictions), order)
+    rows = ordered(cell, predictions_of(cell, predictions), order)
     probe_rows = {}
     for probe in result.probes:
         if (cell, probe) not in probe_predictions:
             raise DataError(f"Cell {cell} has a probe {probe!r} but no predictions for it. Run the cell again.")
-        probe_rows[probe] = _ordered(f"{cell} ({probe})", probe_predictions[cell, probe], order)
+        probe_rows[probe] = ordered(f"{cell} ({probe})", probe_predictions[cell, probe], order)
     return ScoredCell(
         result=result,
         rows=rows,
@@ -73,7 +73,8 @@ def predictions_of(cell: str, predictions: Mapping[str, Sequence[PredictionRow]]
     return predictions[cell]
 
 
-def _ordered(what: str, rows: Sequence[PredictionRow], order: Sequence[PredictionRow]) -> tuple[PredictionRow, ...]:
+def ordered(what: str, rows: Sequence[PredictionRow], order: Sequence[PredictionRow]) -> tuple[PredictionRow, ...]:
+    """The rows in the order of `order`; raises DataError where they answer other examples."""
     by_id = {row.id: row for row in rows}
     expected = {row.id: row.target for row in order}
     if {identifier: row.target for identifier, row in by_id.items()} != expected or len(rows) != len(order):

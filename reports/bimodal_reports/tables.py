@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bimodal.schema import CellResult, Cost, Difference, Latency, Metric, Pair
+from bimodal.schema import AuditDrop, CellResult, Cost, Difference, Latency, Metric, Pair
 from bimodal_reports.wording import (
     capitalised,
     interval,
@@ -109,13 +109,13 @@ def _difference(pair: Pair, metric: str) -> Entry:
             gain = (found.value > 0) == found.higher_is_better
             return Entry(
                 signed(found.value, found.unit),
-                f"{interval(found.ci95, found.unit, with_sign=True)}, p {_p_value(found)}",
+                f"{interval(found.ci95, found.unit, with_sign=True)}, p {p_value(found)}",
                 ("gain" if gain else "loss") if excludes_zero else "",
             )
     return Entry(_ABSENT)
 
 
-def _p_value(found: Difference) -> str:
+def p_value(found: Difference | AuditDrop) -> str:
     """A p-value; the smallest that so many randomisation trials can give is an upper bound."""
     value, smallest = found.p_value, 1 / (found.resamples + 1)
     return f"≤ {smallest:.4f}" if value <= smallest else f"= {value:.3f}" if value >= 0.001 else f"= {value:.4f}"

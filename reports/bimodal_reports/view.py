@@ -74,6 +74,19 @@ class ChartView:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report that answers one question."""
+
+    title: str
+    answers: tuple[str, ...]
+    """What was found, in sentences; the first is the one to remember."""
+    about: str
+    """How it was found."""
+    chart: ChartView | None = None
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FailureView:
     """A cell without a result."""
 
@@ -103,6 +116,8 @@ class TaskView:
     samples: int
     pictures_missing: int
     charts: dict[str, ChartView] = field(default_factory=dict)
+    evidence: tuple[Section, ...] = ()
+    """What else was found out about the scores."""
 
 
 def contestant_colors(task: TaskComparison) -> dict[str, str]:

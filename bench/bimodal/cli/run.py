@@ -159,3 +159,39 @@ def reproduce(
             typer.echo(f"changed since: {change}")
     typer.echo(answer.answer)
     return 0 if answer.answer == "REPRODUCED" else 1
+
+
+@app.command(epilog=EPILOG)
+@command
+def audit(
+    run: RunPath,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    as_json: Json = False,
+) -> int:
+    """Probe the trained contestants of a run: do they use what they see and hear?
+
+    Each is tested again with its picture or sound exchanged with somebody else's (deranged), replaced by the mean
+    picture or silence (blank), by noise, and taken away (dropped). Nothing is trained. The report then shows the drops
+    with their intervals.
+
+    Examples:
+        bench audit runs/first
+
+        bench audit runs/first --device cpu --json
+    """
+    from bimodal.audit import audit as probe
+    from bimodal.console import TerminalWatcher
+    from bimodal.publish import load_run
+
+    loaded = load_run(run)
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        comparison = probe(loaded, watcher, device=device)
+    if as_json:
+        audited = [task.audit.model_dump(mode="json") for task in comparison.tasks if task.audit]
+        typer.echo(json.dumps({"run": str(loaded.directory.path), "audit": audited}))
+        return 0
+    from bimodal_reports import audit_tables
+
+    console().print(audit_tables(comparison))
+    typer.echo(f"Report: {loaded.directory.report}")
+    return 0

@@ -4,8 +4,10 @@ Rules: units stand in names (`_s`, `_ms`, `_bytes`); what could not be measured 
 never 0; a quantity that does not apply is null. A change of meaning raises `SCHEMA_VERSION`.
 """
 
+from bimodal.schema.audit import AuditProbe, CellAudit
 from bimodal.schema.base import SCHEMA_VERSION, Modality, Record, Split, Unavailable
 from bimodal.schema.comparison import (
+    AuditDrop,
     Comparison,
     CostRatio,
     Difference,
@@ -13,6 +15,7 @@ from bimodal.schema.comparison import (
     ProbeDrop,
     Sample,
     SeedDifference,
+    TaskAudit,
     TaskComparison,
     Variance,
     Verdict,
@@ -54,7 +57,10 @@ from bimodal.schema.results import (
 __all__ = [
     "SCHEMA_VERSION",
     "AudioEncoderConfig",
+    "AuditDrop",
+    "AuditProbe",
     "AugmentConfig",
+    "CellAudit",
     "CellError",
     "CellResult",
     "Comparison",
@@ -86,6 +92,7 @@ __all__ = [
     "SpeechConfig",
     "SpeechRecord",
     "Split",
+    "TaskAudit",
     "TaskComparison",
     "TaskRecord",
     "Throughput",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from bimodal.schema.base import SCHEMA_VERSION, Record
+from bimodal.schema.base import SCHEMA_VERSION, Modality, Record
 from bimodal.schema.results import DatasetRecord, TaskRecord
 
 
@@ -81,6 +81,32 @@ class ProbeDrop(Record):
     ci95: tuple[float, float]
 
 
+class AuditDrop(ProbeDrop):
+    """A probe of `bench audit`: how much is lost when one modality is changed, and which examples flip."""
+
+    modality: Modality
+    kind: Literal["deranged", "blank", "noise", "dropped"]
+    unit: str
+    p_value: float
+    perceptual_score: float | None
+    """drop / true_value, the share of the score that rests on the modality (Gat et al. 2021, sec. 3); null where it
+    has no meaning: for metrics that fall, and scores of 0."""
+    helped: tuple[str, ...]
+    """Ids of examples answered exactly right with the true input and not with the changed one; first seed."""
+    hurt: tuple[str, ...]
+    """The other way round: right only without the truth."""
+    examples: PositiveInt
+    resamples: PositiveInt
+
+
+class TaskAudit(Record):
+    """What `bench audit` found about the contestants of one task on one data set."""
+
+    drops: tuple[AuditDrop, ...]
+    not_reproduced: tuple[str, ...]
+    """Cells whose true inputs gave other answers than after training (another device, kernel or version)."""
+
+
 class CostRatio(Record):
     """`contestant` over `baseline` for one cost, each the median over seeds; above 1 is dearer."""
 
@@ -122,6 +148,7 @@ class TaskComparison(Record):
     contestants: tuple[str, ...]
     pairs: tuple[Pair, ...]
     probes: tuple[ProbeDrop, ...]
+    audit: TaskAudit | None = None
     samples: tuple[Sample, ...]
     failed: dict[str, str]
     """Cell name to error message, for the cells without a result."""

@@ -47,6 +47,15 @@ class CellDirectory:
         return self.path / "timings.json"
 
     @property
+    def audit(self) -> Path:
+        """The CellAudit, once the cell was audited."""
+        return self.path / "audit" / "audit.json"
+
+    def audit_predictions(self, name: str) -> Path:
+        """Answers under a condition of the audit: `true`, or the name of a probe."""
+        return self.path / "audit" / f"{name}.jsonl"
+
+    @property
     def stand_ins(self) -> Path:
         """What a contestant with blank inputs was shown and played instead."""
         return self.path / "stand_ins"

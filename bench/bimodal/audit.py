@@ -1,0 +1,122 @@
+"""`bench audit`: stored checkpoints on changed inputs, without training anything."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bimodal import environment, store
+from bimodal.errors import DataError, UsageError
+from bimodal.launch import Watcher
+from bimodal.prepare import Built, Inputs, build, inputs_of
+from bimodal.probes import changed, probes_of
+from bimodal.publish import Run, publish
+from bimodal.run import answer
+from bimodal.schema import AuditProbe, CellAudit, CellResult, Comparison, KernelUsed, PredictionRow
+from bimodal.stand_ins import StandIns
+from bimodal.tokenizer import Tokenizer
+from bimodal.types import Progress
+
+
+def audit(run: Run, watcher: Watcher, *, device: str = "auto") -> Comparison:
+    """Probe every contestant of a run that perceives something; writes the audits, comparison.json and the report.
+
+    Each probe is on disk once it is done, and is not done again: an audit that was interrupted goes on.
+
+    Raises:
+        UsageError: no contestant of the run perceives anything, or the folder is in use.
+        UserError: data or a checkpoint is not what it was when the run was made.
+    """
+    perceiving = [r for r in run.results if r.status == "ok" and r.inputs_seen and r.inputs_seen.modalities]
+    if not perceiving:
+        raise UsageError(
+            f"No contestant of {run.directory.path} perceives more than text, so there is nothing to probe. "
+            "Audit a run with a multimodal contestant."
+        )
+    environment.pin_threads(perceiving[0].config.threads)
+    environment.make_deterministic()
+    with run.directory.lock():
+        for number, result in enumerate(perceiving, start=1):
+            watcher.cell_started(result.config, number, len(perceiving))
+            audit_cell(result, run.directory.cell(result.config), watcher.progress, device=device)
+        return publish(run, watcher.progress)
+
+
+def audit_cell(result: CellResult, files: store.CellDirectory, progress: Progress, *, device: str) -> CellAudit:
+    """Probe one contestant, or finish what was begun; see `audit`."""
+    where = environment.resolve_device(device)
+    subject = _restored(result, files, device, progress)
+    weights = subject.weights_sha256
+    done = _begun(files, weights, str(where))
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, built = subject.inputs, subject.built
+        examples = inputs.splits["test"]
+        if done is None:
+            path = files.audit_predictions("true")
+            true = answer(result.config, inputs.task, built, examples, path, where, progress, what="true inputs")
+            done = CellAudit(
+                weights_sha256=weights,
+                device=str(where),
+                kernel_used=KernelUsed(**{key: getattr(built.kernel, key) for key in ("requested", "name", "reason")}),
+                true=true,
+                reproduced=_answers(path) == _answers(files.predictions),
+                probes={},
+            )
+            store.write_json(files.audit, done)
+        stand_ins = StandIns.of(inputs.splits["train"], built.model.config.image.image_size, Path(folder))
+        for name, probe in probes_of(inputs.modalities, examples).items():
+            if name in done.probes:
+                continue
+            shown = changed(examples, probe, stand_ins)
+            path = files.audit_predictions(name)
+            found = answer(result.config, inputs.task, built, shown, path, where, progress, what=f"probe: {name}")
+            record = AuditProbe(**found.model_dump(), kind=probe.kind, modality=probe.modality)
+            done = done.model_copy(update={"probes": {**done.probes, name: record}})
+            store.write_json(files.audit, done)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A contestant as it was tested."""
+
+    inputs: Inputs
+    built: Built
+    weights_sha256: str
+
+
+def _restored(result: CellResult, files: store.CellDirectory, device: str, progress: Progress) -> _Subject:
+    """The contestant with the weights and the tokenizer it was tested with, on the data it was tested on.
+
+    Raises:
+        DataError: the test split is not the one that was answered, or the checkpoint is another one.
+    """
+    config = result.config
+    inputs = inputs_of(config, progress, words=Tokenizer.load(files.tokenizer))
+    tested = [(row.id, row.target) for row in store.read_jsonl(files.predictions, PredictionRow)]
+    if [(example.id, example.target) for example in inputs.splits["test"]] != tested:
+        raise DataError(
+            f"The test examples of {config.data.label} are not those that {config.cell} was tested on: the data set "
+            "has changed since. An audit on other examples would say nothing about this run."
+        )
+    built = build(config, inputs, environment.resolve_device(device))
+    weights = store.load_weights(files.checkpoint)
+    found = store.weights_sha256(weights)
+    if result.train is None or found != result.train.weights_sha256:
+        raise DataError(f"{files.checkpoint} is not the checkpoint that {config.cell} was tested with. Run it again.")
+    built.module.load_state_dict(weights)
+    return _Subject(inputs, built, found)
+
+
+def _begun(files: store.CellDirectory, weights: str, device: str) -> CellAudit | None:
+    """What an earlier audit of the same weights on the same device left, or None."""
+    if not files.audit.exists():
+        return None
+    stored = store.read_record(files.audit, CellAudit)
+    return stored if (stored.weights_sha256, stored.device) == (weights, device) else None
+
+
+def _answers(path: Path) -> Sequence[str]:
+    return [row.prediction for row in store.read_jsonl(path, PredictionRow)]
