@@ -13,8 +13,8 @@ from bimodal.launch import Watcher
 from bimodal.prepare import Built, Inputs, build, inputs_of
 from bimodal.probes import changed, probes_of
 from bimodal.publish import Run, publish
-from bimodal.run import answer
-from bimodal.schema import AuditProbe, CellAudit, CellResult, Comparison, KernelUsed, PredictionRow
+from bimodal.run import answer, kernel_used_of
+from bimodal.schema import AuditProbe, CellAudit, CellResult, Comparison, PredictionRow
 from bimodal.stand_ins import StandIns
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Progress
@@ -59,7 +59,7 @@ def audit_cell(result: CellResult, files: store.CellDirectory, progress: Progres
             done = CellAudit(
                 weights_sha256=weights,
                 device=str(where),
-                kernel_used=KernelUsed(**{key: getattr(built.kernel, key) for key in ("requested", "name", "reason")}),
+                kernel_used=kernel_used_of(built.kernel),
                 true=true,
                 reproduced=_answers(path) == _answers(files.predictions),
                 probes={},

@@ -104,7 +104,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     return CellResult(
         status="ok",
         config=config,
-        kernel_used=_kernel_used(kernel),
+        kernel_used=kernel_used_of(kernel),
         inputs_seen=InputsSeen(
             modalities=informed,
             train_examples=len(splits["train"]),
@@ -129,7 +129,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     )
 
 
-def _kernel_used(kernel: KernelChoice) -> KernelUsed:
+def kernel_used_of(kernel: KernelChoice) -> KernelUsed:
     """The choice, and every call that it turned out not to serve."""
     taken_over = "".join(f"; {count} calls: {what}" for what, count in fallbacks.recorded().items())
     return KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason + taken_over)
