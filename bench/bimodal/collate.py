@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from bimodal.alignment import align
 from bimodal.errors import DataError
 from bimodal.pictures import PictureReader, normalise
 from bimodal.schema import Modality, ModelConfig
 from bimodal.sound import SoundReader, num_frames
+from bimodal.tags import tags_of, words_of
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Batch, Example
 
@@ -21,17 +23,22 @@ NO_LOSS = -100
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An example as token ids: `begin, prompt..., target..., end`."""
+    """An example as token ids: `begin, prompt..., target..., end`, or, for tagging, `begin, words...`."""
 
     example: Example
     tokens: tuple[int, ...]
     prompt_length: int
     """Tokens before the target, the beginning-of-text token included."""
 
+    word_starts: tuple[int, ...] = ()
+    """For tagging: position of each word's first token, where its tag is read."""
+    tags: tuple[int, ...] = ()
+    """For tagging: index of each word's tag."""
+
     @property
     def target_length(self) -> int:
-        """Tokens with a loss: the target and the end-of-text token."""
-        return len(self.tokens) - self.prompt_length
+        """Positions with a loss: the target and the end-of-text token, or the words."""
+        return len(self.tags) or len(self.tokens) - self.prompt_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Collator:
     """None for a contestant that sees no pictures."""
     sounds: SoundReader | None = None
     """None for a contestant that hears nothing."""
+    tag_names: tuple[str, ...] = ()
+    """For tagging: the tags there are; none where text is generated."""
 
     @staticmethod
     def create(
@@ -52,27 +61,52 @@ class Collator:
         prompt: Callable[[Example], str],
         config: ModelConfig,
         modalities: Sequence[Modality],
+        tag_names: tuple[str, ...] = (),
     ) -> Collator:
         """A collator that gives a contestant the text and the given modalities, and nothing else."""
         pictures = PictureReader(config.image.image_size) if "image" in modalities else None
         sounds = SoundReader(config.audio) if "audio" in modalities else None
-        return Collator(tokenizer, prompt, config.max_positions, pictures, sounds)
+        return Collator(tokenizer, prompt, config.max_positions, pictures, sounds, tag_names)
 
     def encode(self, example: Example) -> Encoded:
         """Token ids of an example.
 
         Raises:
-            DataError: the text is longer than the model's positions; nothing is cut silently.
+            DataError: the text is longer than the model's positions (nothing is cut silently), or cannot be tagged.
         """
+        if self.tag_names:
+            return self._encode_words(example)
         prompt = (self.tokenizer.begin, *self.tokenizer.encode(self.prompt(example)))
         tokens = (*prompt, *self.tokenizer.encode(example.target), self.tokenizer.end)
-        needed = len(tokens) - 1  # the last token is predicted, not read
+        self._check_length(example, len(tokens) - 1)  # the last token is predicted, not read
+        return Encoded(example, tokens, len(prompt))
+
+    def _encode_words(self, example: Example) -> Encoded:
+        words = words_of(self.prompt(example))
+        names = tags_of(example)
+        if len(words) != len(names) or not words:
+            raise DataError(
+                f"Example {example.id!r} has {len(names)} tags for {len(words)} words that are read: there must be at "
+                "least one word, and a tag for each."
+            )
+        index_of = {name: index for index, name in enumerate(self.tag_names)}
+        ids, starts = align(self.tokenizer, words)
+        tokens = (self.tokenizer.begin, *ids)
+        self._check_length(example, len(tokens))
+        return Encoded(
+            example,
+            tokens,
+            len(tokens),
+            word_starts=tuple(start + 1 for start in starts),
+            tags=tuple(index_of[name] for name in names),
+        )
+
+    def _check_length(self, example: Example, needed: int) -> None:
         if needed > self.max_positions:
             raise DataError(
                 f"Example {example.id!r} needs {needed} positions; the model has {self.max_positions}. "
                 f"Shorten the text, or pass --set model.max_positions={needed}."
             )
-        return Encoded(example, tokens, len(prompt))
 
     def effort(self, rows: Sequence[Encoded]) -> list[int]:
         """Length of each example as batches are sorted by: its tokens, and two frames of sound for one more.
@@ -82,7 +116,9 @@ class Collator:
         return [len(row.tokens) + _sound_tokens(row.example) for row in rows]
 
     def training_batch(self, rows: Sequence[Encoded]) -> Batch:
-        """Prompt and target as input, the target and the end of text as what is to be predicted."""
+        """Prompt and target as input, the target and the end of text as what is to be predicted; or words and tags."""
+        if self.tag_names:
+            return self._tagging_batch(rows)
         lengths = torch.tensor([len(row.tokens) - 1 for row in rows])
         tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
         targets = torch.full_like(tokens, NO_LOSS)
@@ -92,13 +128,23 @@ class Collator:
             targets[index, row.prompt_length - 1 : len(ids) - 1] = ids[row.prompt_length :]
         return self._perceived(rows, Batch(tokens, targets, lengths))
 
+    def _tagging_batch(self, rows: Sequence[Encoded]) -> Batch:
+        batch = self.prompt_batch(rows)
+        for index, row in enumerate(rows):
+            batch.targets[index, list(row.word_starts)] = torch.tensor(row.tags)
+        return replace(batch, kind="tag")
+
     def prompt_batch(self, rows: Sequence[Encoded]) -> Batch:
-        """The prompts alone, to generate from."""
+        """The prompts alone, to generate from or to tag."""
         lengths = torch.tensor([row.prompt_length for row in rows])
         tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
         for index, row in enumerate(rows):
             tokens[index, : row.prompt_length] = torch.tensor(row.tokens[: row.prompt_length])
         return self._perceived(rows, Batch(tokens, torch.full_like(tokens, NO_LOSS), lengths))
+
+    def names_of(self, row: Encoded, indices: Sequence[int]) -> tuple[str, ...]:
+        """The words' tags, from the index of a tag at every position of a row."""
+        return tuple(self.tag_names[indices[start]] for start in row.word_starts)
 
     def _perceived(self, rows: Sequence[Encoded], batch: Batch) -> Batch:
         """The batch with the pictures and sounds that the contestant may perceive."""
@@ -135,12 +181,13 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     def move(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(device, non_blocking=True)
 
-    return Batch(
-        batch.tokens.to(device),
-        batch.targets.to(device),
-        batch.lengths.to(device),
-        move(batch.image),
-        move(batch.image_mask),
-        move(batch.audio),
-        move(batch.audio_mask),
+    return replace(
+        batch,
+        tokens=batch.tokens.to(device),
+        targets=batch.targets.to(device),
+        lengths=batch.lengths.to(device),
+        image=move(batch.image),
+        image_mask=move(batch.image_mask),
+        audio=move(batch.audio),
+        audio_mask=move(batch.audio_mask),
     )

@@ -1,4 +1,4 @@
-"""How likely a contestant finds the targets: the training loss, and bits per byte."""
+"""How likely a contestant finds the targets: the training loss, bits per byte of text, bits per tag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bimodal.types import Batch, Contestant
 
 
 def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy in nats, summed over the target tokens of a batch."""
+    """Cross-entropy in nats, summed over the target tokens (or tags) of a batch."""
     return functional.cross_entropy(
         *_logits_and_targets(model, batch), reduction="sum", label_smoothing=label_smoothing
     )
@@ -23,7 +23,7 @@ def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0
 
 @torch.no_grad()
 def target_bits(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> list[float]:
-    """Negative log2-likelihood of each target (end of text included), by teacher forcing."""
+    """Negative log2-likelihood of each target (end of text included) by teacher forcing, or of each example's tags."""
     batch = to_device(collator.training_batch(rows), device)
     logits, targets = _logits_and_targets(model, batch)
     nats = torch.zeros(batch.targets.shape, dtype=torch.float64, device=device)
@@ -33,21 +33,25 @@ def target_bits(model: Contestant, collator: Collator, rows: Sequence[Encoded], 
 
 
 @torch.no_grad()
-def bits_per_byte(
+def bits_per_unit(
     model: Contestant, collator: Collator, rows: Sequence[Encoded], batch_size: int, device: torch.device
 ) -> float:
-    """Bits the model needs for the targets (end of text included) per UTF-8 byte of target."""
+    """Bits the model needs for the targets (end of text included) per UTF-8 byte, or for the tags per word."""
     cast(nn.Module, model).eval()
     effort = collator.effort(rows)
     by_length = [rows[index] for index in sorted(range(len(rows)), key=lambda index: effort[index])]
     bits = 0.0
     for start in range(0, len(by_length), batch_size):
         bits += sum(target_bits(model, collator, by_length[start : start + batch_size], device))
-    return bits / sum(len(row.example.target.encode()) for row in rows)
+    return bits / sum(len(row.tags) or len(row.example.target.encode()) for row in rows)
 
 
 def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Logits [target, vocab_size] and targets [target], made only where there is a loss."""
-    states = model.hidden(batch.tokens, context=model.encode(batch))
+    """Logits [target, vocab_size or num_tags] and targets [target], made only where there is a loss."""
     with_loss = batch.targets != NO_LOSS
-    return model.logits(states[with_loss]).float(), batch.targets[with_loss]
+    context = model.encode(batch)
+    if batch.kind == "tag":
+        logits = model.tag(batch.tokens, batch.lengths, context=context)[with_loss]
+    else:
+        logits = model.logits(model.hidden(batch.tokens, context=context)[with_loss])
+    return logits.float(), batch.targets[with_loss]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bimodal.collate import Collator, Encoded, to_device
-from bimodal.predict import generate_tokens
+from bimodal.predict import generate_tokens, tag_rows
 from bimodal.schema import DecodeConfig, Latency, MeasureConfig, Throughput
 from bimodal.types import Contestant, Progress
 
@@ -47,22 +47,27 @@ def time_requests(
     device: torch.device,
     progress: Progress,
 ) -> tuple[Timings, Throughput]:
-    """Time single greedy requests phase by phase, then batched generation as configured.
+    """Time single requests phase by phase, then the whole split in batches as configured.
 
-    A request starts at the example (text to token ids, picture to tensor) and ends at the text. Greedy decoding is
-    used for latency whatever `decode.strategy` says, so that phases mean the same for everyone.
+    A request starts at the example (text to token ids, picture to tensor) and ends at the text or the tags. Greedy
+    decoding is used for latency whatever `decode.strategy` says, so that phases mean the same for everyone; tagging is
+    all prefill.
     """
     cast(nn.Module, model).eval()
     synchronise = _synchroniser(device)
     timings = Timings([], [], [], [], [], [], config.warmup)
     total = config.warmup + config.requests
     for number in range(total):
-        request = _time_request(model, collator, rows[number % len(rows)], decode.max_new_tokens, device, synchronise)
+        row = rows[number % len(rows)]
+        if collator.tag_names:
+            request = _time_tagging(model, collator, row, device, synchronise)
+        else:
+            request = _time_request(model, collator, row, decode.max_new_tokens, device, synchronise)
         if number >= config.warmup:
             encode, prefill, tokens, further, whole = request
             timings.encode_ms.append(encode)
             timings.prefill_ms.append(prefill)
-            if tokens > 1:
+            if further is not None and tokens > 1:
                 timings.decode_ms_per_token.append(further / (tokens - 1))
             timings.end_to_end_ms.append(whole)
             timings.generated_tokens.append(tokens)
@@ -74,10 +79,7 @@ def time_requests(
         start = time.perf_counter()
         generated = 0
         for at in range(0, len(rows), config.throughput_batch_size):
-            outputs = generate_tokens(
-                model, collator, rows[at : at + config.throughput_batch_size], decode, device=device
-            )
-            generated += sum(len(output) for output in outputs)
+            generated += _produced(model, collator, rows[at : at + config.throughput_batch_size], decode, device)
         synchronise()
         if round_number > 0:  # the first round warms up
             timings.throughput_s.append(time.perf_counter() - start)
@@ -110,6 +112,10 @@ def latency(samples_ms: Sequence[float], timings: Timings) -> Latency:
     )
 
 
+_Request = tuple[float, float, int, float | None, float]
+"""Encode ms, prefill ms, tokens generated or words tagged, ms for the further tokens (None for tagging), ms in all."""
+
+
 def _time_request(
     model: Contestant,
     collator: Collator,
@@ -117,8 +123,8 @@ def _time_request(
     max_new_tokens: int,
     device: torch.device,
     synchronise: Callable[[], None],
-) -> tuple[float, float, int, float, float]:
-    """One request: encode ms, prefill ms, tokens generated, ms for the further tokens, ms in all."""
+) -> _Request:
+    """Answer one request greedily."""
     synchronise()
     start = time.perf_counter()
     prompt = collator.prompt_batch([collator.encode(row.example)])
@@ -141,6 +147,33 @@ def _time_request(
     seconds = (encoded - loaded, prefilled - encoded, decoded - prefilled, end - start)
     encode_ms, prefill_ms, further_ms, whole_ms = (1e3 * value for value in seconds)
     return encode_ms, prefill_ms, len(tokens), further_ms, whole_ms
+
+
+def _time_tagging(
+    model: Contestant, collator: Collator, row: Encoded, device: torch.device, synchronise: Callable[[], None]
+) -> _Request:
+    """Tag one sentence: all tags come out of the prefill."""
+    synchronise()
+    start = time.perf_counter()
+    read = collator.encode(row.example)
+    batch = to_device(collator.prompt_batch([read]), device)
+    loaded = _now(synchronise)
+    context = model.encode(batch)
+    encoded = _now(synchronise)
+    best = model.tag(batch.tokens, batch.lengths, context=context)[0].argmax(-1)
+    tagged = _now(synchronise)
+    tags = collator.names_of(read, best.tolist())
+    end = _now(synchronise)
+    return 1e3 * (encoded - loaded), 1e3 * (tagged - encoded), len(tags), None, 1e3 * (end - start)
+
+
+def _produced(
+    model: Contestant, collator: Collator, rows: Sequence[Encoded], decode: DecodeConfig, device: torch.device
+) -> int:
+    """Answer a batch; how many tokens were generated, or words tagged."""
+    if collator.tag_names:
+        return sum(len(prediction.tags or ()) for prediction in tag_rows(model, collator, rows, device=device))
+    return sum(len(output) for output in generate_tokens(model, collator, rows, decode, device=device))
 
 
 def _now(synchronise: Callable[[], None]) -> float:

@@ -1,8 +1,9 @@
-"""A contestant's answers over a split: generated text, and the bits it needs for the targets."""
+"""A contestant's answers over a split: generated text or tags, and the bits it needs for the targets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -13,6 +14,7 @@ from bimodal.environment import derive_seed
 from bimodal.generate import generate
 from bimodal.likelihood import target_bits
 from bimodal.schema import DecodeConfig
+from bimodal.tags import marked, words_of
 from bimodal.types import Contestant, Prediction, Progress
 
 
@@ -28,7 +30,7 @@ def predict(
     progress: Progress,
     what: str = "predict",
 ) -> tuple[Prediction, ...]:
-    """Generate an answer to every example and score its target, in the order given.
+    """Answer every example (with a text, or with tags) and score its target, in the order given.
 
     Sampling draws from a generator derived from `seed` and the batch, so that results repeat.
     """
@@ -40,13 +42,32 @@ def predict(
     for start in range(0, len(order), config.batch_size):
         indices = order[start : start + config.batch_size]
         batch_rows = [rows[index] for index in indices]
-        generator = torch.Generator().manual_seed(derive_seed(seed, "decode", start))
-        texts = generate_texts(model, collator, batch_rows, config, device=device, generator=generator)
         bits = target_bits(model, collator, batch_rows, device)
-        for index, row, text, cost in zip(indices, batch_rows, texts, bits, strict=True):
-            answers[index] = Prediction(row.example.id, text, cost)
+        if collator.tag_names:
+            found = tag_rows(model, collator, batch_rows, device=device)
+        else:
+            generator = torch.Generator().manual_seed(derive_seed(seed, "decode", start))
+            texts = generate_texts(model, collator, batch_rows, config, device=device, generator=generator)
+            found = [Prediction(row.example.id, text) for row, text in zip(batch_rows, texts, strict=True)]
+        for index, prediction, cost in zip(indices, found, bits, strict=True):
+            answers[index] = replace(prediction, target_bits=cost)
         progress(what, min(start + config.batch_size, len(order)), len(order))
     return tuple(answers[index] for index in range(len(rows)))
+
+
+@torch.no_grad()
+def tag_rows(
+    model: Contestant, collator: Collator, rows: Sequence[Encoded], *, device: torch.device
+) -> list[Prediction]:
+    """Give every word its likeliest tag; the text of a prediction is the sentence with its entities marked."""
+    batch = to_device(collator.prompt_batch(rows), device)
+    best = model.tag(batch.tokens, batch.lengths, context=model.encode(batch)).argmax(-1).tolist()  # [batch, position]
+    predictions = []
+    for row, indices in zip(rows, best, strict=True):
+        tags = collator.names_of(row, indices)
+        text = marked(words_of(collator.prompt(row.example)), tags)
+        predictions.append(Prediction(row.example.id, text, tags=tags))
+    return predictions
 
 
 @torch.no_grad()

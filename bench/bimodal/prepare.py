@@ -16,6 +16,7 @@ from bimodal.datasets import load_dataset
 from bimodal.optimisation import choose_precision
 from bimodal.schema import AudioEncoderConfig, ImageEncoderConfig, Modality, RunConfig, Split
 from bimodal.stand_ins import StandIns
+from bimodal.tags import tag_names
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Contestant, Dataset, Example, Progress, Task
 from bimodal_kernels import KernelChoice, choose_backend
@@ -35,6 +36,8 @@ class Inputs:
     tokenizer: Tokenizer
     conditions: tuple[str, ...] = ()
     """What a reader must know of the modalities perceived (see `InputsSeen`)."""
+    tag_names: tuple[str, ...] = ()
+    """The tags there are, in all splits; none where text is generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def inputs_of(
         modalities=tuple(modality for modality in dataset.record.modalities if modality in usable),
         tokenizer=words or _tokenizer(config, task, splits["train"]),
         conditions=(speech.condition,) if speech is not None and "audio" in usable else (),
+        tag_names=_tag_names(task, dataset),
     )
 
 
@@ -88,10 +92,14 @@ def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
     kernel = kernel_for(config, device, inputs.modalities)
     spec = registry.load_model(config.model.name)
     module = spec.build(
-        config.model, vocab_size=inputs.tokenizer.vocab_size, kernel=kernel.name, modalities=inputs.modalities
+        config.model,
+        vocab_size=inputs.tokenizer.vocab_size,
+        kernel=kernel.name,
+        modalities=inputs.modalities,
+        num_tags=len(inputs.tag_names),
     ).to(device)
     model = cast(Contestant, module)
-    collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities)
+    collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities, inputs.tag_names)
     return Built(model, module, collator, kernel)
 
 
@@ -140,5 +148,14 @@ def _tokenizer(config: RunConfig, task: Task, train: Sequence[Example]) -> Token
         source = config.model.init  # pretrained weights only make sense with the tokens they were trained on
     if source != "train":
         return tokenizer.load_tokenizer(source)
-    texts = [text for example in train for text in (task.prompt(example), example.target) if text]
+    texts = [task.prompt(example) for example in train]
+    if task.kind == "generate":
+        texts = [text for pair in zip(texts, (example.target for example in train), strict=True) for text in pair]
     return tokenizer.train_tokenizer(texts, config.tokenizer.vocab_size)
+
+
+def _tag_names(task: Task, dataset: Dataset) -> tuple[str, ...]:
+    """The tags of the whole data set, so that limits and seeds do not change a model's head."""
+    if task.kind != "tag":
+        return ()
+    return tag_names(example for rows in dataset.splits.values() for example in rows)

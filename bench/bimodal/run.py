@@ -146,6 +146,8 @@ def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequen
             prediction=prediction.text,
             target_bits=prediction.target_bits,
             target_bytes=len(example.target.encode()),
+            tags=prediction.tags,
+            target_tags=None if prediction.tags is None else example.tags,
         )
         for example, prediction in zip(examples, predictions, strict=True)
     ]

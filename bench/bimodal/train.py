@@ -22,7 +22,7 @@ from bimodal.augment import augment
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.errors import CheckpointError, UserError
-from bimodal.likelihood import bits_per_byte, summed_loss
+from bimodal.likelihood import bits_per_unit, summed_loss
 from bimodal.optimisation import (
     Precision,
     autocast,
@@ -50,8 +50,8 @@ class _State:
 
     step: int = 0
     best_step: int = 0
-    best_bits_per_byte: float = math.inf
-    last_bits_per_byte: float = math.inf
+    best_bits: float = math.inf
+    last_bits: float = math.inf
     evaluations_without_gain: int = 0
     stopped_early: bool = False
     examples: int = 0
@@ -62,10 +62,10 @@ class _State:
 
     def count_evaluation(self, found: float, *, patience: int | None, planned_steps: int) -> bool:
         """Note a validation loss; returns whether it is the best so far."""
-        improved = found < self.best_bits_per_byte
-        self.last_bits_per_byte = found
+        improved = found < self.best_bits
+        self.last_bits = found
         if improved:
-            self.best_step, self.best_bits_per_byte = self.step, found
+            self.best_step, self.best_bits = self.step, found
         self.evaluations_without_gain = 0 if improved else self.evaluations_without_gain + 1
         out_of_patience = patience is not None and self.evaluations_without_gain >= patience
         self.stopped_early = out_of_patience and self.step < planned_steps
@@ -154,11 +154,11 @@ def finetune(
                 row = {"step": state.step, "loss": float(loss), "learning_rate": rate, "gradient_norm": float(norm)}
                 log.append({**row, "wall_s": before_s + time.perf_counter() - started})
             progress("train", state.step, planned)
-        found = bits_per_byte(model, collator, validation, config.batch_size, device)
+        found = bits_per_unit(model, collator, validation, config.batch_size, device)
         if state.count_evaluation(found, patience=config.patience, planned_steps=planned):
             store.save_weights(files.checkpoint, module.state_dict())
         state.wall_s = before_s + time.perf_counter() - started
-        log.append({"step": state.step, "validation_bits_per_byte": found, "wall_s": state.wall_s})
+        log.append({"step": state.step, "validation_bits": found, "wall_s": state.wall_s})
         store.save_state(
             files.training_state,
             {"model": module.state_dict(), "optimizer": optimizer.state_dict(), "progress": asdict(state)},
@@ -170,8 +170,9 @@ def finetune(
         steps=state.step,
         planned_steps=planned,
         best_step=state.best_step,
-        best_validation_bits_per_byte=state.best_bits_per_byte,
-        final_validation_bits_per_byte=state.last_bits_per_byte,
+        best_validation_bits=state.best_bits,
+        final_validation_bits=state.last_bits,
+        validation_unit="bits/tag" if collator.tag_names else "bits/byte",
         stopped_early=state.stopped_early,
         precision=precision,
         resumed_at_steps=tuple(state.resumed_at),

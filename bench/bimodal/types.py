@@ -26,12 +26,12 @@ class Example:
     text: str
     """What every contestant may read (may be empty, as in captioning)."""
     target: str
-    """What is to be produced."""
+    """What is to be produced; for tagging, `text` with its entities marked, to be read."""
     image: Path | None = None
     audio: Path | None = None
     language: str = "en"
     tags: tuple[str, ...] | None = None
-    """BIO tags of the whitespace-separated tokens of `text` (tagging tasks only)."""
+    """BIO tags of the words of `text`, which single spaces separate (tagging tasks only; see `bimodal.tags`)."""
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,7 +107,13 @@ class Prediction:
     id: str
     text: str
     target_bits: float | None = None
-    """Negative log2-likelihood of the target under teacher forcing."""
+    """Negative log2-likelihood of the target (under teacher forcing), or of the tags."""
+    tags: tuple[str, ...] | None = None
+    """One BIO tag per word (tagging tasks only); `text` is then the sentence with its entities marked."""
+
+
+Kind = Literal["generate", "tag"]
+"""What a task wants: a text, or a tag for every word of the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +123,13 @@ class Task:
     name: str
     version: str
     summary: str
-    kind: Literal["generate"]
+    kind: Kind
     default_dataset: str
     primary_metric: str
     margin: float
     """Smallest difference of the primary metric worth paying for, declared before anything runs."""
     prompt: Callable[[Example], str]
-    """Text that every contestant reads before it writes; may be empty."""
+    """Text that every contestant reads before it writes (may be empty), or whose words it tags."""
     score: Callable[[Sequence[Prediction], Sequence[Example]], dict[str, Metric]]
     """Metrics by name; predictions and examples are in the same order."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -142,9 +148,12 @@ class Batch:
     """Examples as tensors. What a contestant may not see is None."""
 
     tokens: Tensor
-    """[batch, position] int64, right-padded: beginning-of-text, prompt, target."""
+    """[batch, position] int64, right-padded: beginning-of-text, prompt, target (for tagging: no target)."""
     targets: Tensor
-    """[batch, position] int64: the token that follows each position, or -100 where there is no loss."""
+    """[batch, position] int64: the token that follows each position, or -100 where there is no loss.
+
+    For tagging: the tag's index at the first token of each word, else -100.
+    """
     lengths: Tensor
     """[batch] int64: tokens per row without padding."""
     image: Tensor | None = None
@@ -155,6 +164,8 @@ class Batch:
     """[batch, mel, frame] float32 log-mel."""
     audio_mask: Tensor | None = None
     """[batch, frame] bool: the frame is sound, not padding."""
+    kind: Kind = "generate"
+    """What `targets` are: tokens, or tags."""
 
 
 @runtime_checkable
@@ -196,6 +207,10 @@ class Contestant(Protocol):
         """Language-model logits [..., vocab_size] of states [..., embed_dim]."""
         ...
 
+    def tag(self, tokens: Tensor, lengths: Tensor, *, context: Context | None = None) -> Tensor:
+        """Tag logits [batch, position, num_tags] of right-padded tokens; every token sees the whole text."""
+        ...
+
     def prefill(
         self, tokens: Tensor, lengths: Tensor, *, max_length: int, context: Context | None = None
     ) -> tuple[Tensor, Cache]:
@@ -220,9 +235,10 @@ class ModelSpec:
     """What it can use beyond text."""
     paper: str
     build: Callable[..., nn.Module]
-    """`build(config: ModelConfig, *, vocab_size: int, kernel: str, modalities: tuple[Modality, ...])`.
+    """`build(config: ModelConfig, *, vocab_size: int, kernel: str, modalities: tuple[Modality, ...], num_tags: int)`.
 
     `modalities` are those the data has; a model builds encoders only for what it can use *and* the data has.
     Weights come from torch's global generator (or from `config.init`); decoder weights are drawn first, so that two
-    contestants built after the same `torch.manual_seed` start from the same decoder.
+    contestants built after the same `torch.manual_seed` start from the same decoder. With `num_tags` it gets a tagging
+    head.
     """

@@ -93,8 +93,10 @@ def difference(estimate: Estimate, ci90: tuple[float, float], margin: float, axi
     return _svg(band + zero + wide + narrow + dot + label, description, height=64)
 
 
-def curves(lines: Mapping[str, Sequence[tuple[int, float]]], colors: Mapping[str, str], description: str) -> str:
-    """Validation bits per byte over training steps, one line per contestant, each named at its end."""
+def curves(
+    lines: Mapping[str, Sequence[tuple[int, float]]], colors: Mapping[str, str], axis_title: str, description: str
+) -> str:
+    """Validation bits over training steps, one line per contestant, each named at its end."""
     # Names of lines that end close together must not meet: the highest is named above its end, the others below.
     highest = max(lines, key=lambda label: lines[label][-1][1])
     values = [
@@ -113,7 +115,7 @@ def curves(lines: Mapping[str, Sequence[tuple[int, float]]], colors: Mapping[str
     x = alt.X("step:Q", title="training step", axis=alt.Axis(grid=False, tickCount=5, format="~s"))
     y = alt.Y(
         "value:Q",
-        title="bits per byte",
+        title=axis_title,
         scale=alt.Scale(zero=True),
         axis=alt.Axis(tickCount=5, titleAngle=0, titleAlign="left", titleAnchor="end", titleY=-12, titleX=-24),
     )

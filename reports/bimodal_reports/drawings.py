@@ -119,9 +119,9 @@ def _curves(
     points, line_colors = {}, {}
     for cell in cells:
         line = [
-            (int(row["step"]), float(row["validation_bits_per_byte"]))
+            (int(row["step"]), float(row["validation_bits"]))
             for row in curves.get(cell.config.cell, ())
-            if "validation_bits_per_byte" in row
+            if "validation_bits" in row
         ]
         if line:
             label = cell_label(cell, several)
@@ -131,8 +131,9 @@ def _curves(
     spoken = "; ".join(
         f"{label} ends at {line[-1][1]:.3f} after {line[-1][0]:,} steps" for label, line in points.items()
     )
+    unit = unit_label(next((cell.train.validation_unit for cell in cells if cell.train is not None), "bits/byte"))
     return ChartView(
         title="Validation during training",
         note="Lower is better. The checkpoint with the lowest is the one that was tested.",
-        svg=charts.curves(points, line_colors, f"Validation bits per byte: {spoken}"),
+        svg=charts.curves(points, line_colors, unit, f"Validation {unit}: {spoken}"),
     )

@@ -37,7 +37,7 @@ def render(
         results: what the cells found.
         comparison: what `compare` made of it.
         pictures: PNG bytes by example id; samples without one say so.
-        curves: rows of train.jsonl by cell name; `step` and `validation_bits_per_byte` are drawn.
+        curves: rows of train.jsonl by cell name; `step` and `validation_bits` are drawn.
     """
     views = []
     for index, task in enumerate(comparison.tasks):

@@ -89,8 +89,8 @@ def ordered(what: str, rows: Sequence[PredictionRow], order: Sequence[Prediction
 
 def statistics_of(rows: Sequence[PredictionRow], names: Iterable[str]) -> dict[str, FloatArray]:
     """Sufficient statistics [example, statistic] of those of the named metrics that can be resampled."""
-    predictions = [Prediction(row.id, row.prediction, row.target_bits) for row in rows]
-    examples = [Example(row.id, row.text, row.target, language=row.language) for row in rows]
+    predictions = [Prediction(row.id, row.prediction, row.target_bits, row.tags) for row in rows]
+    examples = [Example(row.id, row.text, row.target, language=row.language, tags=row.target_tags) for row in rows]
     return {
         name: CORPUS_METRICS[name].statistics(predictions, examples)
         # Samples are sorted by chrF, whatever the task is judged by.

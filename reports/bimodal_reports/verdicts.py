@@ -18,7 +18,7 @@ from bimodal_reports.wording import (
     perceived,
     perceiving,
     ratio,
-    signed,
+    signed_amount,
 )
 
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -121,7 +121,7 @@ def _decided(difference: Difference, margin: float) -> str:
 def _equivalent(difference: Difference, margin: float) -> str:
     unit = difference.unit
     return (
-        f"({signed(difference.value, unit)} {unit}, 90 % interval {interval(difference.ci90, unit, with_sign=True)}, "
+        f"({signed_amount(difference.value, unit)}, 90 % interval {interval(difference.ci90, unit, with_sign=True)}, "
         f"inside the declared margin of ±{margin_amount(margin, unit)}; {_scores(difference)}) {basis(difference)}"
     )
 
@@ -131,7 +131,7 @@ def _inconclusive(difference: Difference, margin: float) -> str:
         return f"{basis(difference)}, so nothing can be said about what separates them"
     unit = difference.unit
     text = (
-        f"({signed(difference.value, unit)} {unit}, but the 95 % interval "
+        f"({signed_amount(difference.value, unit)}, but the 95 % interval "
         f"{interval(difference.ci95, unit, with_sign=True)} includes 0 and is too wide for the declared margin of "
         f"±{margin_amount(margin, unit)}; {_scores(difference)}) {basis(difference)}"
     )

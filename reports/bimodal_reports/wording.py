@@ -12,19 +12,24 @@ METRIC_LABELS = {
     "exact_match": "exact match",
     "rouge_l": "ROUGE-L",
     "bits_per_byte": "bits per byte",
+    "entity_f1": "entity F1",
+    "span_f1": "span F1",
     "ter": "TER",
     "cider_d": "CIDEr-D",
     "unigram_f1": "unigram F1",
     "distinct_1": "distinct 1-grams",
     "distinct_2": "distinct 2-grams",
 }
-_UNIT_DECIMALS = {"points": 1, "percent": 1, "words": 2, "fraction": 3, "bits/byte": 3}
+_UNIT_DECIMALS = {"points": 1, "percent": 1, "words": 2, "fraction": 3, "bits/byte": 3, "bits/tag": 3}
 _SI_STEPS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def metric_label(name: str) -> str:
-    """What readers call a metric: `bleu` is BLEU."""
-    return METRIC_LABELS.get(name, name.replace("_", " "))
+    """What readers call a metric: `bleu` is BLEU; a longer name (`entity_f1_PER`) begins like the one it refines."""
+    for known in (name, *(prefix for prefix in METRIC_LABELS if name.startswith(f"{prefix}_"))):
+        if known in METRIC_LABELS:
+            return METRIC_LABELS[known] + name[len(known) :].replace("_", " ")
+    return name.replace("_", " ")
 
 
 def capitalised(text: str) -> str:
@@ -44,6 +49,11 @@ def signed(value: float, unit: str) -> str:
     return text if text.startswith("−") or not any(digit in text for digit in "123456789") else f"+{text}"
 
 
+def signed_amount(value: float, unit: str) -> str:
+    """A difference with its sign and unit: `+62.1 points`; a fraction has no unit: `+0.021`."""
+    return f"{signed(value, unit)} {unit_label(unit)}".strip()
+
+
 def amount(value: float, unit: str) -> str:
     """A score difference with its unit: `62.1 points`, `0.412 bits per byte`."""
     written = number(value, unit)
@@ -61,7 +71,7 @@ def margin_amount(margin: float, unit: str) -> str:
 
 def unit_label(unit: str) -> str:
     """A score's unit in words; a fraction has none."""
-    return {"bits/byte": "bits per byte", "fraction": ""}.get(unit, unit)
+    return {"bits/byte": "bits per byte", "bits/tag": "bits per tag", "fraction": ""}.get(unit, unit)
 
 
 def interval(bounds: tuple[float, float], unit: str, *, with_sign: bool = False) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 from bimodal import store
 from bimodal.collate import Collator, Encoded
 from bimodal.errors import CheckpointError
-from bimodal.likelihood import bits_per_byte, target_bits
+from bimodal.likelihood import bits_per_unit, target_bits
 from bimodal.schema import ModelConfig, TrainConfig
 from bimodal.tokenizer import train_tokenizer
 from bimodal.train import DivergedError, finetune
@@ -64,9 +64,9 @@ def learn(
 def test_it_learns_the_toy_by_heart_and_counts_what_it_saw(tmp_path: Path) -> None:
     _, summary, cost, steps = learn(tmp_path)
     first, *_, last = (
-        row["validation_bits_per_byte"]
+        row["validation_bits"]
         for row in map(json.loads, (tmp_path / "train.jsonl").read_text().splitlines())
-        if "validation_bits_per_byte" in row
+        if "validation_bits" in row
     )
     assert last < 0.5 * first
     assert summary.steps == summary.planned_steps == cost.steps == len(steps) == 30 * 3
@@ -78,10 +78,8 @@ def test_it_learns_the_toy_by_heart_and_counts_what_it_saw(tmp_path: Path) -> No
 def test_it_ends_with_the_best_weights_not_the_last(tmp_path: Path) -> None:
     model, summary, _, _ = learn(tmp_path, learning_rate=0.02, warmup_fraction=0.0)
     _, collator, rows = toy()
-    assert bits_per_byte(model, collator, rows[:6], 8, CPU) == pytest.approx(
-        summary.best_validation_bits_per_byte, rel=1e-6
-    )
-    assert summary.best_validation_bits_per_byte <= summary.final_validation_bits_per_byte
+    assert bits_per_unit(model, collator, rows[:6], 8, CPU) == pytest.approx(summary.best_validation_bits, rel=1e-6)
+    assert summary.best_validation_bits <= summary.final_validation_bits
 
 
 def test_it_stops_early_when_validation_stops_improving(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -231,6 +232,33 @@ def test_tags_see_the_whole_text_and_no_padding(spec, build, make):
     tokens[0, 2] = batch.tokens[0, 2]
     same = model.tag(tokens, batch.lengths, context=context)
     assert torch.equal(tags[0, :3], same[0, :3])
+
+
+def test_tagging_overfits_one_batch(spec, build, make, tiny):
+    model, batch = build(config=tiny.model_copy(update={"dropout": 0.0}), num_tags=5), make.batch(spec.modalities)
+    there = torch.arange(7) < batch.lengths[:, None]
+    targets = (batch.targets % 5)[there]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        logits = model.tag(batch.tokens, batch.lengths, context=model.encode(batch))[there]
+        loss = F.cross_entropy(logits, targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.05
+
+
+def test_another_picture_changes_the_tags_of_those_who_see_and_of_no_one_else(spec, build, make):
+    model, batch = make.shaken(build(num_tags=5)), make.batch(("image",) if "image" in spec.modalities else ())
+    other = batch if batch.image is None else replace(batch, image=batch.image.flip(-1))
+    before, after = (model.tag(b.tokens, b.lengths, context=model.encode(b)) for b in (batch, other))
+    assert torch.isclose(before, after).all().item() is ("image" not in spec.modalities)
+
+
+def test_the_tagging_head_leaves_the_rest_of_the_weights_as_they_are_without_it(spec, build):
+    plain, tagging = build(modalities=()).state_dict(), build(modalities=(), num_tags=5).state_dict()
+    assert plain.keys() < tagging.keys()
+    assert all(torch.equal(plain[name], tagging[name]) for name in plain)
 
 
 def test_tagging_without_a_head_is_refused(build):

@@ -142,8 +142,8 @@ def make_train(steps: int = 2200, **changes: Any) -> TrainSummary:
         "steps": steps,
         "planned_steps": 2200,
         "best_step": steps,
-        "best_validation_bits_per_byte": 0.61,
-        "final_validation_bits_per_byte": 0.61,
+        "best_validation_bits": 0.61,
+        "final_validation_bits": 0.61,
         "stopped_early": False,
         "precision": "fp32",
         "weights_sha256": "c0ffee" * 10 + "c0ff",
@@ -281,7 +281,7 @@ def make_curve(best: float, *, steps: int = 2200) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for step in range(steps // 10, steps + 1, steps // 10):
         rows.append({"step": step, "loss": 1.0 + 40 / step, "learning_rate": 1e-3, "wall_s": step / 30})
-        rows.append({"step": step, "validation_bits_per_byte": best + 1.1 * 0.62 ** (10 * step / steps)})
+        rows.append({"step": step, "validation_bits": best + 1.1 * 0.62 ** (10 * step / steps)})
     return rows
 
 

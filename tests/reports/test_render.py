@@ -83,7 +83,7 @@ def hostile() -> str:
         {gpt.cell: rows, multimodal.cell: rows},
         {},
         {},
-        {gpt.cell: [{"step": 1, "validation_bits_per_byte": 1.0}]},
+        {gpt.cell: [{"step": 1, "validation_bits": 1.0}]},
     )
     return rendered(run)
 

@@ -81,4 +81,26 @@ def test_chrf_keeps_its_small_c_at_the_start_of_a_sentence() -> None:
 
 
 def test_an_unknown_metric_is_written_without_underscores() -> None:
-    assert wording.metric_label("entity_f1") == "entity f1"
+    assert wording.metric_label("my_own_score") == "my own score"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(2.0, "points", "+2.0 points"), (-0.021, "fraction", "−0.021"), (0.5, "bits/tag", "+0.500 bits per tag")],
+)
+def test_signed_amount(value: float, unit: str, text: str) -> None:
+    assert wording.signed_amount(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("bleu", "BLEU"),
+        ("entity_f1", "entity F1"),
+        ("entity_f1_PER", "entity F1 PER"),
+        ("entity_f1_macro", "entity F1 macro"),
+        ("token_accuracy", "token accuracy"),
+    ],
+)
+def test_a_metric_is_called_as_readers_call_it(name: str, label: str) -> None:
+    assert wording.metric_label(name) == label

@@ -9,6 +9,7 @@ import pytest
 
 from bimodal import registry
 from bimodal.schema import DataConfig
+from bimodal.tags import tags_of, words_of
 from bimodal.types import Dataset, Example, Prediction
 
 VARIANTS = [
@@ -49,26 +50,33 @@ def examples(task, data_cache: Path) -> tuple[Example, ...]:
     return load(DataConfig(name=task.default_dataset, task=task.name), data_cache).examples("test")[:50]
 
 
+def own_answers(examples: tuple[Example, ...], bits: float | None = None) -> list[Prediction]:
+    return [Prediction(e.id, e.target, bits, e.tags) for e in examples]
+
+
+def wrong_answers(examples: tuple[Example, ...]) -> list[Prediction]:
+    return [Prediction(e.id, "?", tags=None if e.tags is None else ("B-wrong",) * len(e.tags)) for e in examples]
+
+
 def test_a_task_gives_its_own_targets_the_best_score(task, examples) -> None:
-    own = task.score([Prediction(e.id, e.target) for e in examples], examples)
-    wrong = task.score([Prediction(e.id, "?") for e in examples], examples)
+    own, wrong = task.score(own_answers(examples), examples), task.score(wrong_answers(examples), examples)
     assert task.primary_metric in own
     for name, metric in own.items():
-        if metric.unit == "points":
-            assert metric.value == pytest.approx(100)
+        if metric.unit in ("points", "fraction"):
+            assert metric.value == pytest.approx({"points": 100, "fraction": 1}[metric.unit])
         gain = metric.value - wrong[name].value
         assert (gain if metric.higher_is_better else -gain) > 0
 
 
 def test_a_task_scores_what_has_no_target_bits_and_what_has(task, examples) -> None:
-    plain = task.score([Prediction(e.id, e.target) for e in examples], examples)
-    with_bits = task.score([Prediction(e.id, e.target, 8.0) for e in examples], examples)
-    assert set(with_bits) - set(plain) == {"bits_per_byte"}
+    plain = task.score(own_answers(examples), examples)
+    with_bits = task.score(own_answers(examples, bits=8.0), examples)
+    assert set(with_bits) - set(plain) == {"bits_per_byte" if task.kind == "generate" else "bits_per_tag"}
 
 
 def test_a_task_declares_its_margin_and_a_primary_metric_with_a_direction(task, examples) -> None:
     assert task.margin > 0
-    scores = task.score([Prediction(e.id, e.target) for e in examples], examples)
+    scores = task.score(own_answers(examples), examples)
     assert scores[task.primary_metric].ci95 is not None
 
 
@@ -76,6 +84,11 @@ def test_a_prompt_is_text_and_never_holds_the_target(task, examples) -> None:
     for example in examples:
         # A text that is the same in two languages is its own translation: the example's text may hold the target.
         assert example.target not in task.prompt(replace(example, text=""))
+
+
+def test_a_task_that_tags_reads_a_word_for_each_tag(task, examples) -> None:
+    for example in examples:
+        assert task.kind == "generate" or len(words_of(task.prompt(example))) == len(tags_of(example))
 
 
 def test_a_data_set_has_all_splits_and_counts_them(dataset: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Scores of generated text, each with its signature and a bootstrap interval. A task picks those that fit it."""
+"""Scores of text and of tags, each with its signature and a bootstrap interval. A task picks those that fit it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from types import MappingProxyType
 from bimodal.metrics.cider import CIDER_D
 from bimodal.metrics.corpus import CorpusMetric, check_aligned
 from bimodal.metrics.diversity import diversity_metrics
+from bimodal.metrics.entities import (
+    BITS_PER_TAG,
+    ENTITY_F1,
+    ENTITY_F1_MACRO,
+    ENTITY_PRECISION,
+    ENTITY_RECALL,
+    SPAN_F1,
+    TOKEN_ACCURACY,
+    entity_f1_by_type,
+    token_report,
+)
 from bimodal.metrics.likelihood import BITS_PER_BYTE
 from bimodal.metrics.overlap import BLEU4, CHRF2, TER_RATE
 from bimodal.metrics.words import EXACT_MATCH, LENGTH_DIFFERENCE, ROUGE_L, UNIGRAM_F1
@@ -27,6 +38,13 @@ CORPUS_METRICS: Mapping[str, CorpusMetric] = MappingProxyType(
             UNIGRAM_F1,
             LENGTH_DIFFERENCE,
             BITS_PER_BYTE,
+            ENTITY_F1,
+            ENTITY_PRECISION,
+            ENTITY_RECALL,
+            ENTITY_F1_MACRO,
+            SPAN_F1,
+            TOKEN_ACCURACY,
+            BITS_PER_TAG,
         )
     }
 )
@@ -38,14 +56,14 @@ Scorer = Callable[[Sequence[Prediction], Sequence[Example]], dict[str, Metric]]
 def scorer(*metrics: CorpusMetric) -> Scorer:
     """A task's `score`: these metrics by name, in this order.
 
-    Bits per byte are left out where a prediction has no `target_bits`. The scorer raises ValueError for no predictions,
-    or for predictions and examples that do not belong together.
+    Bits per byte or tag are left out where a prediction has no `target_bits`. The scorer raises ValueError for no
+    predictions, or for predictions and examples that do not belong together.
     """
 
     def score(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, Metric]:
         check_aligned(predictions, examples)
         with_bits = all(prediction.target_bits is not None for prediction in predictions)
-        wanted = [metric for metric in metrics if with_bits or metric is not BITS_PER_BYTE]
+        wanted = [metric for metric in metrics if with_bits or metric not in (BITS_PER_BYTE, BITS_PER_TAG)]
         return {metric.name: metric.score(predictions, examples) for metric in wanted}
 
     return score
@@ -68,21 +86,40 @@ def reply_metrics(predictions: Sequence[Prediction], examples: Sequence[Example]
     return _reply_metrics(predictions, examples) | diversity_metrics(predictions, examples)
 
 
+_tag_metrics = scorer(
+    ENTITY_F1, ENTITY_PRECISION, ENTITY_RECALL, ENTITY_F1_MACRO, SPAN_F1, TOKEN_ACCURACY, BITS_PER_TAG
+)
+
+
+def tag_metrics(predictions: Sequence[Prediction], examples: Sequence[Example]) -> dict[str, Metric]:
+    """For named-entity tagging: strict entity F1 (micro, macro, of each type), boundaries alone, single words."""
+    scores = _tag_metrics(predictions, examples)
+    return scores | entity_f1_by_type(predictions, examples) | token_report(predictions, examples)
+
+
 __all__ = [
     "BITS_PER_BYTE",
+    "BITS_PER_TAG",
     "BLEU4",
     "CHRF2",
     "CIDER_D",
     "CORPUS_METRICS",
+    "ENTITY_F1",
+    "ENTITY_F1_MACRO",
+    "ENTITY_PRECISION",
+    "ENTITY_RECALL",
     "EXACT_MATCH",
     "LENGTH_DIFFERENCE",
     "ROUGE_L",
+    "SPAN_F1",
     "TER_RATE",
+    "TOKEN_ACCURACY",
     "UNIGRAM_F1",
     "CorpusMetric",
     "caption_metrics",
     "reply_metrics",
     "scorer",
+    "tag_metrics",
     "text_metrics",
     "translation_metrics",
 ]

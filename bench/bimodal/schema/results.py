@@ -40,7 +40,7 @@ class Throughput(Record):
 
     examples_per_s: float
     tokens_per_s: float
-    """Generated tokens, end-of-text included."""
+    """Generated tokens (end-of-text included), or tagged words."""
     batch_size: PositiveInt
 
 
@@ -65,7 +65,7 @@ class TrainCost(Record):
     examples: NonNegativeInt
     """Examples seen, counted once per pass."""
     target_tokens: NonNegativeInt
-    """Tokens with a loss, counted once per pass."""
+    """Tokens (or tagged words) with a loss, counted once per pass."""
     flops: float | Unavailable
     """Forward and backward, counted by torch's flop counter on one batch and scaled by steps."""
 
@@ -77,9 +77,9 @@ class Cost(Record):
     encode_ms: Latency | None
     """Image and audio encoders plus cross-attention keys and values; null for a text-only model."""
     prefill_ms: Latency
-    """First token after the prompt, encoders not included."""
+    """First token after the prompt, or all tags of a sentence; encoders not included."""
     decode_ms_per_token: Latency | None
-    """Each further token; null if no request produced more than one."""
+    """Each further token; null if no request produced more than one, and for tagging, which does not decode."""
     end_to_end_ms: Latency
     """A whole request: encode, prefill, decode to the end, and detokenise."""
     throughput: Throughput
@@ -94,8 +94,11 @@ class TrainSummary(Record):
     steps: NonNegativeInt
     planned_steps: NonNegativeInt
     best_step: NonNegativeInt
-    best_validation_bits_per_byte: float
-    final_validation_bits_per_byte: float
+    best_validation_bits: float
+    """Bits the best checkpoint needs for the validation targets, in `validation_unit`."""
+    final_validation_bits: float
+    validation_unit: Literal["bits/byte", "bits/tag"] = "bits/byte"
+    """Per UTF-8 byte of text, or per tagged word."""
     stopped_early: bool
     precision: Literal["fp32", "bf16"]
     resumed_at_steps: tuple[NonNegativeInt, ...] = ()
@@ -179,9 +182,12 @@ class PredictionRow(Record):
     """Of the target: decides how scores cut it into words."""
     prediction: str
     target_bits: float | None
-    """Negative log2-likelihood the model gives the target (teacher forcing); null where not asked."""
+    """Negative log2-likelihood the model gives the target (teacher forcing) or its tags; null where not asked."""
     target_bytes: NonNegativeInt
     """UTF-8 bytes of the target."""
+    tags: tuple[str, ...] | None = None
+    """The predicted tag of each word (tagging only; `prediction` then is the sentence with its entities marked)."""
+    target_tags: tuple[str, ...] | None = None
 
 
 class SpeechRecord(Record):

@@ -1,0 +1,1 @@
+"""What the data set `names` is made of: a lexicon, sentences, pictures, and the best score anybody can reach."""
