@@ -63,7 +63,7 @@ def decode(query: Tensor, key_cache: Tensor, value_cache: Tensor, lengths: Tenso
     query [batch, heads, 1, head_dim], caches [batch, kv_heads, slot, head_dim], lengths [batch] int64 in 0 to slots.
     Slots from a row's length on are not read. Returns [batch, heads, 1, head_dim].
     """
-    return _decode_op(*map(_row_major, (query, key_cache, value_cache)), lengths, scale)  # type: ignore[no-any-return]
+    return _decode_op(*map(_row_major, (query, key_cache, value_cache)), lengths.contiguous(), scale)  # type: ignore[no-any-return]
 
 
 class _Attention(torch.autograd.Function):
