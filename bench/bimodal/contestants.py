@@ -38,6 +38,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             "multimodal, trained and tested on one constant picture, or silence: architecture without information",
             {"data": {"inputs": "blank"}},
         ),
+        "multimodal-dropout": Recipe(
+            "multimodal",
+            "multimodal, trained without its picture or sound now and then: one model that serves with and without",
+            {"train": {"modality_dropout": 0.3}},
+        ),
     }
 )
 

@@ -49,9 +49,14 @@ def changed(examples: Sequence[Example], probe: ProbeOf, stand_ins: StandIns) ->
     if probe.kind == "deranged":
         return deranged(examples, seed=PROBE_SEED, modalities=(probe.modality,))
     if probe.kind == "dropped":
-        return tuple(_with(example, (probe.modality,), _NOTHING) for example in examples)
+        return without(examples, (probe.modality,))
     make = stand_ins.blank if probe.kind == "blank" else stand_ins.noise
     return tuple(_with(example, (probe.modality,), make(example)) for example in examples)
+
+
+def without(examples: Sequence[Example], modalities: Sequence[Modality]) -> tuple[Example, ...]:
+    """The examples without these modalities."""
+    return tuple(_with(example, modalities, _NOTHING) for example in examples)
 
 
 def can_derange(examples: Sequence[Example], modalities: Sequence[Modality] = _ALL) -> bool:

@@ -14,7 +14,7 @@ from bimodal.collate import Encoded
 from bimodal.measure import PeakResidentSet, latency, resident_bytes
 from bimodal.predict import predict
 from bimodal.prepare import Built, build, inputs_of
-from bimodal.probes import PROBE_SEED, can_derange, deranged
+from bimodal.probes import PROBE_SEED, can_derange, deranged, without
 from bimodal.schema import (
     CellResult,
     Cost,
@@ -84,6 +84,10 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     if informed and can_derange(splits["test"]):
         path, changed = files.probe_predictions("deranged"), deranged(splits["test"], seed=PROBE_SEED)
         probes["deranged"] = answer(config, task, built, changed, path, device, progress, what="probe: deranged")
+
+    if informed and config.train.modality_dropout > 0:
+        path, changed = files.probe_predictions("dropped"), without(splits["test"], informed)
+        probes["dropped"] = answer(config, task, built, changed, path, device, progress, what="probe: dropped")
 
     timings, throughput = measure.time_requests(
         model, collator, encoded["test"], config.measure, config.decode, device=device, progress=progress

@@ -23,6 +23,7 @@ from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.errors import CheckpointError, UserError
 from bimodal.likelihood import bits_per_unit, summed_loss
+from bimodal.modality_dropout import drop_modalities
 from bimodal.optimisation import (
     Precision,
     autocast,
@@ -34,6 +35,7 @@ from bimodal.optimisation import (
 from bimodal.order import epoch_batches, planned_steps
 from bimodal.schema import AugmentConfig, TrainConfig, TrainCost, TrainSummary
 from bimodal.types import Batch, Contestant, Progress
+from bimodal_kernels.flops import FLOP_FORMULAS
 
 _LOG_EVERY = 10
 
@@ -89,9 +91,11 @@ class _Learner:
         """One optimiser step over accumulated batches: loss in nats per target token, gradient norm, target tokens."""
         set_learning_rate(self.optimizer, rate)
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
+        dropping = torch.Generator().manual_seed(derive_seed(self.seed, "modality dropout", step))
         tokens = sum(row.target_length for rows in batches for row in rows)
         loss = torch.zeros((), device=self.device)
         for rows in batches:
+            rows = drop_modalities(rows, self.config.modality_dropout, dropping)
             batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
             with autocast(self.device, self.precision):
                 summed = summed_loss(
@@ -220,7 +224,7 @@ def flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Enco
     """Floating-point operations of forward and backward, averaged over a few examples; torch's flop counter."""
     module = cast(nn.Module, model)
     module.eval()  # no dropout: counting must not draw random numbers
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=dict(FLOP_FORMULAS)) as counter:
         summed_loss(model, to_device(collator.training_batch(rows), device)).backward()  # type: ignore[no-untyped-call]
     module.zero_grad(set_to_none=True)
     return float(counter.get_total_flops()) / len(rows)

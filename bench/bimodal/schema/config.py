@@ -159,6 +159,8 @@ class TrainConfig(Record):
     patience: PositiveInt | None = None
     """Stop early after so many evaluations without a better validation loss; null is never."""
     augment: AugmentConfig = AugmentConfig()
+    modality_dropout: Fraction = 0.0
+    """How often a training example loses its picture, and how often its sound, so that a model learns to do without."""
 
 
 class DecodeConfig(Record):
