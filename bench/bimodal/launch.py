@@ -12,8 +12,10 @@ from bimodal import environment, registry, store
 from bimodal.datasets import load_dataset
 from bimodal.errors import UsageError
 from bimodal.isolate import run_isolated
+from bimodal.looks import next_cells, with_later_seeds
+from bimodal.margins import declared
 from bimodal.publish import Run, publish
-from bimodal.schema import CellResult, Comparison, DatasetRecord, Manifest, RunConfig
+from bimodal.schema import CellResult, Comparison, DatasetRecord, Look, Manifest, RunConfig
 from bimodal.types import Progress
 from bimodal_kernels import build
 
@@ -44,11 +46,15 @@ def launch(
     command: str,
     resume: bool,
     watcher: Watcher,
+    margins: Sequence[str] = (),
+    looks: Sequence[Look] = (),
+    add_seeds: bool = True,
 ) -> tuple[Run, Comparison]:
     """Run every cell in its own process; write manifest, results, comparison and report.
 
     Data is prepared and verified before anything is trained. A cell that fails does not stop the others. With
-    `resume`, complete cells are kept and a cell that was cut off goes on from its last restart point.
+    `resume`, complete cells are kept and a cell that was cut off goes on from its last restart point. With `looks`,
+    seeds are added until the verdicts settle or the last look is taken; a cell that fails ends that, too.
 
     Args:
         cells: what to run; see `config.plan`.
@@ -57,6 +63,9 @@ def launch(
         command: what the user typed.
         resume: go on with the run in `out`.
         watcher: is told how it goes.
+        margins: declared instead of the tasks' own; see `margins.declared`.
+        looks: when to look whether more seeds are needed; see `looks.plan_looks`.
+        add_seeds: False runs the cells as they are, and judges them by the look they stand at.
 
     Raises:
         UserError: bad data, a folder that holds something else, a full disk.
@@ -66,7 +75,10 @@ def launch(
         from bimodal.matching import matched  # needs torch, and so a second
 
         cells = matched(cells, watcher.progress)
+    tasks = declared([registry.load_task(name).record for name in dict.fromkeys(c.task for c in cells)], margins)
     directory = store.RunDirectory(out or Path("runs") / run_id)
+    if resume and looks and directory.manifest.exists():
+        cells = with_later_seeds(cells, store.read_record(directory.manifest, Manifest).cells)
     store.open_run(directory, cells, resume=resume)
     with _lock(directory, watcher) as lock:
         # Again: while we waited for the lock, another process may have filled the folder.
@@ -78,29 +90,51 @@ def launch(
             run_id=run_id,
             command=command,
             created_at=_now(),
-            tasks=tuple(registry.load_task(name).record for name in dict.fromkeys(c.task for c in cells)),
+            tasks=tasks,
             datasets=tuple(datasets),
             cells=tuple(cells),
+            looks=tuple(looks),
             environment=environment.provenance(),
         )
         if resume:
             manifest = _resumed(manifest, store.read_record(directory.manifest, Manifest), watcher)
         store.write_json(directory.manifest, manifest)
         try:
-            results = [
-                _run_or_reuse(config, directory, lock, resume, watcher, at=(number, len(cells)))
-                for number, config in enumerate(cells, start=1)
-            ]
-            failed = any(result.status == "failed" for result in results)
-            manifest = manifest.model_copy(update={"status": "failed" if failed else "ok", "finished_at": _now()})
-            run = Run(directory, manifest, tuple(results))
-            comparison = publish(run, watcher.progress)
+            run, comparison = _run_cells(manifest, directory, lock, resume, watcher, add_seeds=add_seeds)
         except KeyboardInterrupt:
-            store.write_json(directory.manifest, manifest.model_copy(update={"status": "interrupted"}))
+            stored = store.read_record(directory.manifest, Manifest)
+            store.write_json(directory.manifest, stored.model_copy(update={"status": "interrupted"}))
             watcher.note(f"go on with the same command and --out {directory.path} --resume")
             raise
-        store.write_json(directory.manifest, manifest)
+        store.write_json(directory.manifest, run.manifest)
     return run, comparison
+
+
+def _run_cells(
+    manifest: Manifest,
+    directory: store.RunDirectory,
+    lock: store.FileLock,
+    resume: bool,
+    watcher: Watcher,
+    *,
+    add_seeds: bool,
+) -> tuple[Run, Comparison]:
+    """Run the manifest's cells and publish; with looks left, add a seed to what is not settled, and again."""
+    results: list[CellResult] = []
+    while True:
+        for number, config in enumerate(manifest.cells[len(results) :], start=len(results) + 1):
+            at = (number, len(manifest.cells))
+            results.append(_run_or_reuse(config, directory, lock, resume, watcher, at=at))
+        failed = any(result.status == "failed" for result in results)
+        ended = manifest.model_copy(update={"status": "failed" if failed else "ok", "finished_at": _now()})
+        run = Run(directory, ended, tuple(results))
+        comparison = publish(run, watcher.progress)
+        added = next_cells(manifest, comparison) if add_seeds and not failed else ()
+        if not added:
+            return run, comparison
+        watcher.note(f"not settled: seed {added[0].seed} is added; {manifest.looks[-1].seeds} seeds at most")
+        manifest = manifest.model_copy(update={"cells": (*manifest.cells, *added)})
+        store.write_json(directory.manifest, manifest)
 
 
 def _prepare(cells: Sequence[RunConfig], progress: Progress) -> list[DatasetRecord]:
@@ -152,6 +186,12 @@ def _resumed(planned: Manifest, stored: Manifest, watcher: Watcher) -> Manifest:
             "The data has changed since this run was started, so its cells could not be compared. "
             "Start anew with another --out."
         )
+    if [(task.name, task.margin) for task in planned.tasks] != [(task.name, task.margin) for task in stored.tasks]:
+        was = ", ".join(f"{task.name}={task.margin:g}" for task in stored.tasks)
+        raise UsageError(f"The margin was declared before this run was started ({was}), and cannot change now.")
+    if planned.looks != stored.looks:
+        was = f"--until-settled {stored.looks[-1].seeds}" if stored.looks else "no --until-settled"
+        raise UsageError(f"This run was started with {was}: how often it is looked at cannot change now.")
     if planned.environment.get("code") != stored.environment.get("code"):
         watcher.note("The code has changed since this run was started; every cell's result says which it ran.")
     return stored.model_copy(update={"status": "running", "finished_at": None})

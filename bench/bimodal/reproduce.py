@@ -80,6 +80,9 @@ def reproduce(run: Run, out: Path | None, watcher: Watcher) -> Reproduction:
         command=f"bench reproduce {run.manifest.run_id}",
         resume=False,
         watcher=watcher,
+        margins=[f"{task.name}={task.margin!r}" for task in run.manifest.tasks if task.own_margin is not None],
+        looks=run.manifest.looks,
+        add_seeds=False,
     )
     failed = tuple(
         f"{result.config.cell}: {result.error.message}" for result in again.results if result.error is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bimodal.schema import CellResult, Difference, ProbeDrop
+from bimodal.schema import CellResult, Difference, LookTaken, ProbeDrop
 from bimodal_reports.settings import differing_settings
 from bimodal_reports.tables import cell_label
 from bimodal_reports.verdicts import uses_its_input
@@ -19,6 +19,7 @@ def pair_caveats(
     *,
     failed: Mapping[str, str],
     probes: Sequence[ProbeDrop],
+    look: LookTaken | None = None,
 ) -> tuple[str, ...]:
     """Every inequality left between two contestants, and every reason why a verdict on them may not carry over.
 
@@ -36,6 +37,7 @@ def pair_caveats(
         *_part_of_the_data(contestant),
         *_unused_input(contestant, probes),
         *_seeds(primary),
+        *_looks(look),
         *_unequal_size(baseline, contestant),
         *unequal,
         *trained,
@@ -82,6 +84,15 @@ def _seeds(primary: Difference) -> tuple[str, ...]:
         listed = ", ".join(f"{signed(one.value, primary.unit)} (seed {one.seed})" for one in found)
         notes.append(f"The trainings do not agree on the direction: {listed}.")
     return tuple(notes)
+
+
+def _looks(look: LookTaken | None) -> tuple[str, ...]:
+    if look is None:
+        return ()
+    return (
+        f"Seeds were added until the verdict settled: look {look.taken} of {look.planned} planned. Intervals and "
+        f"p-values allow for all of them (this look at {look.alpha95:.1%} instead of 5 %).",
+    )
 
 
 def _unequal_text(baseline: CellResult, contestant: CellResult) -> tuple[str, ...]:

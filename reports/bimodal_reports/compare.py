@@ -19,6 +19,7 @@ from bimodal.schema import (
 )
 from bimodal_reports.audits import AuditedCell, compare_audits
 from bimodal_reports.differences import probe_drops
+from bimodal_reports.multiplicity import with_holm
 from bimodal_reports.pairs import compare_pair
 from bimodal_reports.samples import samples_of
 from bimodal_reports.scored import predictions_of, scored_cell
@@ -53,21 +54,10 @@ def compare(
     groups: dict[tuple[str, DataConfig], list[RunConfig]] = {}
     for config in manifest.cells:
         groups.setdefault((config.task, config.data.whole), []).append(config)
-    return Comparison(
-        run_id=manifest.run_id,
-        tasks=tuple(
-            _compare_task(
-                _task_record(manifest, configs[0]),
-                _dataset_record(manifest, configs[0]),
-                configs,
-                by_cell,
-                predictions,
-                probe_predictions,
-                audits,
-            )
-            for configs in groups.values()
-        ),
-    )
+    tasks = [
+        _compare_task(manifest, configs, by_cell, predictions, probe_predictions, audits) for configs in groups.values()
+    ]
+    return Comparison(run_id=manifest.run_id, tasks=with_holm(tasks))
 
 
 def _task_record(manifest: Manifest, config: RunConfig) -> TaskRecord:
@@ -87,14 +77,15 @@ def _dataset_record(manifest: Manifest, config: RunConfig) -> DatasetRecord:
 
 
 def _compare_task(
-    task: TaskRecord,
-    dataset: DatasetRecord,
+    manifest: Manifest,
     configs: Sequence[RunConfig],
     by_cell: Mapping[str, CellResult],
     predictions: Mapping[str, Sequence[PredictionRow]],
     probe_predictions: Mapping[tuple[str, str], Sequence[PredictionRow]],
     audits: Mapping[str, AuditedCell],
 ) -> TaskComparison:
+    task, dataset = _task_record(manifest, configs[0]), _dataset_record(manifest, configs[0])
+    seeds = len({config.seed for config in configs})
     complete = [by_cell[c.cell] for c in configs if c.cell in by_cell and by_cell[c.cell].status == "ok"]
     names = _contestants([result.config for result in complete], configs)
     complete.sort(key=lambda result: (result.config.seed, names.index(result.config.contestant)))
@@ -107,7 +98,9 @@ def _compare_task(
     pairs = []
     for mine in others:
         if common := [(baseline[seed], cell) for seed, cell in mine.items() if seed in baseline]:
-            pairs.append(compare_pair(task, common, failed=failed, drops=drops))
+            pairs.append(
+                compare_pair(task, common, failed=failed, drops=drops, looks=manifest.looks, planned_seeds=seeds)
+            )
     first_seed = scored[0].seed if scored else None
     return TaskComparison(
         task=task,

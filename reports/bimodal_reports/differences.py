@@ -7,20 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from bimodal.metrics import CORPUS_METRICS
-from bimodal.schema import Difference, ProbeDrop, SeedDifference, Variance
+from bimodal.schema import Difference, Look, ProbeDrop, SeedDifference, Variance
 from bimodal.statistics import FloatArray, PairedDifference, detectable_difference, paired_difference
 from bimodal_reports.scored import ScoredCell, comparable_metrics
 
+_FIXED = (0.05, 0.10)
+"""Two-sided levels of the intervals where a comparison is looked at once."""
 _SEED = 0
 """Of all resampling here; the same test sets are drawn for every pair and metric."""
 
 
-def difference(metric: str, pairs: Sequence[tuple[ScoredCell, ScoredCell]]) -> Difference:
-    """Contestant minus baseline in one metric, over the (baseline, contestant) cells of one or several seeds."""
+def difference(metric: str, pairs: Sequence[tuple[ScoredCell, ScoredCell]], *, look: Look | None = None) -> Difference:
+    """Contestant minus baseline in one metric, over the (baseline, contestant) cells of one or several seeds.
+
+    A comparison that is looked at repeatedly has intervals of the level of its look, and its p-value is scaled so that
+    5 % means 5 % over all looks.
+    """
+    alpha95, alpha90 = _FIXED if look is None else (look.alpha95, look.alpha90)
     found = paired(
         metric,
         [baseline.statistics[metric] for baseline, _ in pairs],
         [contestant.statistics[metric] for _, contestant in pairs],
+        confidence=(1.0 - alpha95, 1.0 - alpha90),
     )
     parts = found.parts
     degrees = None if parts is None else parts.degrees_of_freedom
@@ -34,9 +42,9 @@ def difference(metric: str, pairs: Sequence[tuple[ScoredCell, ScoredCell]]) -> D
         value=found.value,
         ci95=found.ci95,
         ci90=found.ci90,
-        p_value=found.p_value,
+        p_value=min(1.0, found.p_value * _FIXED[0] / alpha95),
         standard_error=found.standard_error,
-        detectable=detectable_difference(found.standard_error, degrees),
+        detectable=detectable_difference(found.standard_error, degrees, alpha=alpha95),
         variance=None
         if parts is None
         else Variance(
@@ -82,7 +90,13 @@ def probe_drops(cells: Sequence[ScoredCell]) -> tuple[ProbeDrop, ...]:
     return tuple(drops)
 
 
-def paired(metric: str, baseline: Sequence[FloatArray], contestant: Sequence[FloatArray]) -> PairedDifference:
+def paired(
+    metric: str,
+    baseline: Sequence[FloatArray],
+    contestant: Sequence[FloatArray],
+    *,
+    confidence: tuple[float, float] = (1.0 - _FIXED[0], 1.0 - _FIXED[1]),
+) -> PairedDifference:
     """The difference in one metric between statistics [example, statistic] of two contestants, one each per seed."""
     aggregate = CORPUS_METRICS[metric].aggregate
-    return paired_difference(np.stack(baseline), np.stack(contestant), aggregate, seed=_SEED)
+    return paired_difference(np.stack(baseline), np.stack(contestant), aggregate, seed=_SEED, confidence=confidence)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bimodal.errors import DataError
 from bimodal.metrics import CORPUS_METRICS
-from bimodal.schema import CellResult, Modality, Pair, ProbeDrop, TaskRecord, Verdict
+from bimodal.schema import CellResult, Look, LookTaken, Modality, Pair, ProbeDrop, TaskRecord, Verdict
 from bimodal_reports.caveats import pair_caveats
 from bimodal_reports.costs import cost_ratios
 from bimodal_reports.differences import difference
@@ -20,6 +20,8 @@ def compare_pair(
     *,
     failed: Mapping[str, str],
     drops: Sequence[ProbeDrop],
+    looks: Sequence[Look] = (),
+    planned_seeds: int = 1,
 ) -> Pair:
     """Judge a contestant by the task's primary metric and margin.
 
@@ -28,6 +30,8 @@ def compare_pair(
         pairs: (baseline, contestant) cells, one pair per seed.
         failed: cells without a result, for the caveats.
         drops: what probes cost, of any contestant.
+        looks: those planned, of a run with repeated looks.
+        planned_seeds: trainings of each contestant there should be by now; says which look this is.
 
     Raises:
         DataError: a cell does not report the primary metric, or it cannot be resampled.
@@ -39,7 +43,9 @@ def compare_pair(
             f"{baseline.name} and {contestant.name} cannot be compared by {task.primary_metric!r}, the primary metric "
             f"of task {task.name!r}: both must report it, and it must be one of {', '.join(CORPUS_METRICS)}."
         )
-    differences = {metric: difference(metric, pairs) for metric in metrics}
+    look = next((look for look in looks if look.seeds == planned_seeds), None)
+    taken = None if look is None else LookTaken(taken=looks.index(look) + 1, planned=len(looks), alpha95=look.alpha95)
+    differences = {metric: difference(metric, pairs, look=look) for metric in metrics}
     primary = differences[task.primary_metric]
     costs = cost_ratios(
         [low.result.cost for low, _ in pairs if low.result.cost is not None],
@@ -55,18 +61,22 @@ def compare_pair(
         outcome=outcome_of(primary, task.margin),
         metric=task.primary_metric,
         margin=task.margin,
+        p_holm=primary.p_value,  # `compare` knows the other verdicts
+        of_verdicts=1,
         sentence=sentence(
             subject(baseline.name, contestant.name, extra),
             primary,
             task.margin,
             costs,
             probe_sentence(deranged, primary.unit, task.margin, seen) if deranged else None,
+            look=taken,
         ),
         caveats=pair_caveats(
             [(low.result, high.result) for low, high in pairs],
             primary,
             failed=failed,
             probes=decisive,
+            look=taken,
         ),
     )
     return Pair(
@@ -74,6 +84,7 @@ def compare_pair(
         contestant=contestant.name,
         seeds=tuple(low.seed for low, _ in pairs),
         verdict=verdict,
+        look=taken,
         differences=tuple(differences.values()),
         costs=costs,
     )

@@ -12,6 +12,7 @@ from bimodal_reports.wording import (
     interval,
     metric_label,
     number,
+    probability,
     quantity,
     ratio,
     seeds_label,
@@ -117,8 +118,7 @@ def _difference(pair: Pair, metric: str) -> Entry:
 
 def p_value(found: Difference | AuditDrop) -> str:
     """A p-value; the smallest that so many randomisation trials can give is an upper bound."""
-    value, smallest = found.p_value, 1 / (found.resamples + 1)
-    return f"≤ {smallest:.4f}" if value <= smallest else f"= {value:.3f}" if value >= 0.001 else f"= {value:.4f}"
+    return probability(found.p_value, 1 / (found.resamples + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bimodal.schema import CellResult, Comparison, Metric, Pair, TaskComparison
 from bimodal_reports.verdicts import OUTCOME_LABELS
-from bimodal_reports.wording import metric_label, number, quantity, signed
+from bimodal_reports.wording import metric_label, number, probability, quantity, signed
 
 _STYLES = {"better": "bold green", "worse": "bold red", "equivalent": "bold", "inconclusive": "bold yellow"}
 
@@ -103,11 +103,21 @@ def _verdicts(task: TaskComparison) -> list[RenderableType]:
     for pair in task.pairs:
         label = (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome])
         lines.append(Padding(Text.assemble(label, ". ", pair.verdict.sentence), (1, 0, 0, 0)))
-        if len(pair.seeds) > 1:
-            lines.append(Text(f"By seed: {_by_seed(pair)}.", style="dim"))
-        else:
-            lines.append(Text("One training of each: how much trainings vary is unknown; see --seeds.", style="dim"))
+        lines += [Text(note, style="dim") for note in _notes(pair)]
     return lines
+
+
+def _notes(pair: Pair) -> list[str]:
+    """What stands small below a verdict."""
+    notes = ["One training of each: how much trainings vary is unknown; see --seeds."]
+    if len(pair.seeds) > 1:
+        notes = [f"By seed: {_by_seed(pair)}."]
+    if pair.look is not None:
+        notes.append(f"Look {pair.look.taken} of {pair.look.planned} planned; the interval allows for all of them.")
+    if pair.verdict.of_verdicts > 1:
+        corrected = probability(pair.verdict.p_holm)
+        notes.append(f"Corrected for {pair.verdict.of_verdicts} verdicts in this run (Holm): p {corrected}.")
+    return notes
 
 
 def _by_seed(pair: Pair) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bimodal.schema import CostRatio, Difference, Modality, ProbeDrop
+from bimodal.schema import CostRatio, Difference, LookTaken, Modality, ProbeDrop
 from bimodal.statistics import Needed, Outcome, VarianceParts, decide, inside_margin, needed_to_settle
 from bimodal_reports.costs import LATENCY, TRAIN_TIME
 from bimodal_reports.wording import (
@@ -70,6 +70,7 @@ def sentence(
     margin: float,
     costs: Sequence[CostRatio],
     probe: str | None,
+    look: LookTaken | None = None,
 ) -> str:
     """The verdict as it may be quoted: outcome, size, interval, both scores, examples, cost, and the probe."""
     outcome = outcome_of(difference, margin)
@@ -80,6 +81,8 @@ def sentence(
         "equivalent": _equivalent,
         "inconclusive": _inconclusive,
     }[outcome](difference, margin)
+    if look is not None and outcome == "inconclusive" and look.taken == look.planned:
+        details += "; all seeds that were allowed are used up"
     cost = cost_clause(costs)
     payer = what if at_floor(difference) else "it"
     text = f"{main} {details}{f'; {payer} costs {cost}' if cost else ''}."

@@ -225,7 +225,9 @@ def _lead(task: TaskComparison, complete: Sequence[CellResult]) -> str:
 def _declared(task: TaskComparison) -> str:
     name = task.task.primary_metric
     unit = CORPUS_METRICS[name].unit if name in CORPUS_METRICS else ""
-    return f"primary metric {metric_label(name)}, margin {margin_amount(task.task.margin, unit)}"
+    own = task.task.own_margin
+    instead = "" if own is None else f" by --margin (the task's own is {margin_amount(own, unit)})"
+    return f"primary metric {metric_label(name)}, margin {margin_amount(task.task.margin, unit)}{instead}"
 
 
 def _failures(task: TaskComparison, cells: Sequence[CellResult]) -> tuple[FailureView, ...]:

@@ -116,6 +116,11 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def probability(value: float, smallest: float = 0.0001) -> str:
+    """A p-value: `= 0.023`; `≤ 0.0001` where it is no larger than the smallest that a method gives."""
+    return f"≤ {smallest:.4f}" if value <= smallest else f"= {value:.3f}" if value >= 0.001 else f"= {value:.4f}"
+
+
 def seeds_label(seeds: Sequence[int]) -> str:
     """Which trainings a number is about: `seed 0`, `mean of seeds 0, 1 and 2`."""
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {joined([str(seed) for seed in seeds])}"

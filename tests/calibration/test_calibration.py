@@ -17,7 +17,7 @@ from bimodal.calibration.studies import RESTLESS, Row, Studies
 @pytest.fixture(scope="module")
 def studies() -> Iterator[Studies]:
     with ThreadPoolExecutor(1) as pool, threadpool_limits(1):
-        yield Studies(pool, comparisons=250, resamples=300)
+        yield Studies(pool, comparisons=250, resamples=400)
 
 
 def broken(rows: list[Row]) -> list[tuple[str, str, float]]:

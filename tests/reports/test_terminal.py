@@ -4,7 +4,9 @@ import re
 
 from rich.console import Console
 
+from bimodal.looks import plan_looks
 from bimodal_reports import closing_table, compare
+from bimodal_reports.multiplicity import with_holm
 
 from .factories import make_config, make_failed, make_manifest, make_run, make_seed_runs
 
@@ -66,3 +68,15 @@ def test_several_seeds_have_rows_of_their_own_and_one_verdict() -> None:
 
 def test_one_seed_says_what_it_does_not_know() -> None:
     assert "One training of each: how much trainings vary is unknown" in shown()
+
+
+def test_looks_and_the_number_of_verdicts_stand_below_the_verdict() -> None:
+    run = make_seed_runs(3, keep=(0.5, 0.6, 0.5))
+    manifest = run.manifest.model_copy(update={"looks": plan_looks(3, 10)})
+    comparison = compare(manifest, run.results, run.predictions, run.probes)
+    several = with_holm([comparison.tasks[0], comparison.tasks[0]])
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(closing_table(run.results, comparison.model_copy(update={"tasks": several})))
+    assert "Look 1 of 8 planned; the interval allows for all of them." in capture.get()
+    assert "Corrected for 2 verdicts in this run (Holm): p =" in capture.get()

@@ -1,4 +1,4 @@
-"""`python -m bimodal.calibration [--json FILE] [--comparisons N]`: the table, and whether every promise was kept."""
+"""`python -m bimodal.calibration`: the table, and whether every promise was kept."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bimodal.calibration", description=__doc__)
     parser.add_argument("--comparisons", type=int, default=1000, help="simulated comparisons per row (default 1000)")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
+    parser.add_argument("--workers", type=int, default=_cores(), help="processes (default: one per core)")
     parser.add_argument("--json", type=Path, help="write the rows to this file as well")
     asked = parser.parse_args()
     started = time.monotonic()
     rows: list[Row] = []
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Workers share the cores among themselves: their linear algebra must not do so once more.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
         for row in all_rows(Studies(pool, asked.comparisons, asked.resamples)):
             rows.append(row)
             print(f"{time.monotonic() - started:5.0f} s  {row.study}: {row.event} {row.rate:.1%}", file=sys.stderr)
@@ -41,6 +41,10 @@ def main() -> int:
     broken = [row for row in rows if not row.kept]
     print(f"{len(rows)} rows of {asked.comparisons} comparisons; promises broken: {len(broken)}")
     return 1 if broken else 0
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def table(rows: list[Row]) -> Table:

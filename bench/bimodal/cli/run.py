@@ -37,6 +37,24 @@ def run(
         str | None,
         typer.Option("--speech", help="`espeak`: speak the text of a data set without sound.", show_default=False),
     ] = None,
+    until_settled: Annotated[
+        int | None,
+        typer.Option(
+            "--until-settled",
+            metavar="MAX",
+            help="Add seeds until the verdict settles, up to MAX of them; intervals allow for the repeated looks.",
+            show_default=False,
+        ),
+    ] = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--margin",
+            metavar="[TASK=]SIZE",
+            help="Smallest difference worth paying for, in the unit of the primary metric. Default: the task's own.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one setting, as key=value; repeatable.", show_default=False),
@@ -60,15 +78,19 @@ def run(
         bench run --task captioning --model ladder
 
         bench run --task captioning --set data.variant=hard --set train.epochs=20 --seeds 3
+
+        bench run --task captioning --until-settled 10 --margin 2
     """
     from bimodal import store
     from bimodal.config import Request, plan
     from bimodal.console import TerminalWatcher
     from bimodal.errors import UsageError
     from bimodal.launch import launch
+    from bimodal.looks import plan_looks
 
     if resume and out is None:
         raise UsageError("--resume needs --out: the folder of the run to go on with.")
+    looks = plan_looks(seeds, until_settled) if until_settled is not None else ()
     cells = plan(
         Request(
             task=task,
@@ -76,7 +98,7 @@ def run(
             dataset=dataset,
             preset=preset,
             seed=seed,
-            seeds=seeds,
+            seeds=looks[0].seeds if looks else seeds,
             device=device,
             kernel=kernel,
             settings=(*((f"data.speech.engine={speech}",) if speech else ()), *(set_ or ())),
@@ -91,6 +113,8 @@ def run(
             command=shlex.join(["bench", *sys.argv[1:]]),
             resume=resume,
             watcher=watcher,
+            margins=margin or (),
+            looks=looks,
         )
     if as_json:
         typer.echo(

@@ -65,6 +65,10 @@ class Verdict(Record):
     outcome: Literal["better", "worse", "equivalent", "inconclusive"]
     metric: str
     margin: float
+    p_holm: float
+    """P-value of the primary metric, corrected by Holm for all the verdicts of the run."""
+    of_verdicts: PositiveInt
+    """How many verdicts the run has."""
     sentence: str
     caveats: tuple[str, ...]
 
@@ -117,6 +121,15 @@ class CostRatio(Record):
     ratio: float
 
 
+class LookTaken(Record):
+    """At which look of a run with repeated looks a verdict was reached."""
+
+    taken: PositiveInt
+    planned: PositiveInt
+    alpha95: float
+    """Level of this look; intervals are that much wider, and p-values are scaled by 5 % over it."""
+
+
 class Pair(Record):
     """A contestant held against the baseline of its task and data set, over all training seeds that both have."""
 
@@ -124,6 +137,8 @@ class Pair(Record):
     contestant: str
     seeds: tuple[NonNegativeInt, ...]
     verdict: Verdict
+    look: LookTaken | None
+    """Null for a run whose number of seeds was fixed beforehand."""
     differences: tuple[Difference, ...]
     costs: tuple[CostRatio, ...]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from bimodal.schema.base import SCHEMA_VERSION, Modality, Record, Split, Unavailable
+from bimodal.schema.base import SCHEMA_VERSION, Fraction, Modality, Record, Split, Unavailable
 from bimodal.schema.config import DataConfig, RunConfig, with_dial
 
 
@@ -260,6 +260,19 @@ class TaskRecord(Record):
     primary_metric: str
     margin: float
     """The smallest difference of the primary metric worth paying for."""
+    own_margin: float | None = None
+    """The task's own margin, where `--margin` declared another one."""
+
+
+class Look(Record):
+    """A planned look at the verdict of a run that adds seeds until it is settled."""
+
+    seeds: PositiveInt
+    """How many trainings of each contestant it is taken after."""
+    alpha95: Fraction
+    """Two-sided level of this look, so that all looks together err in at most 5 % (see `statistics.sequential`)."""
+    alpha90: Fraction
+    """The same with 10 %, for equivalence (two one-sided tests at 5 %)."""
 
 
 class Manifest(Record):
@@ -275,5 +288,8 @@ class Manifest(Record):
     tasks: tuple[TaskRecord, ...]
     datasets: tuple[DatasetRecord, ...]
     cells: tuple[RunConfig, ...]
+    """As planned; with looks, also those that were added."""
+    looks: tuple[Look, ...] = ()
+    """Planned before anything ran (`--until-settled`); empty for a run whose seeds are fixed."""
     environment: dict[str, Any]
     """code (version, git revision, dirty, fingerprint), packages, python, machine."""

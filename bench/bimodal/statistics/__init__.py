@@ -17,6 +17,7 @@ from bimodal.statistics.bootstrap import (
     resample_sums,
 )
 from bimodal.statistics.difference import PairedDifference, paired_difference
+from bimodal.statistics.multiplicity import holm
 from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
 from bimodal.statistics.randomisation import randomisation_p_value
 from bimodal.statistics.variance import VarianceParts
@@ -33,6 +34,7 @@ __all__ = [
     "bootstrap_interval",
     "decide",
     "detectable_difference",
+    "holm",
     "inside_margin",
     "needed_to_settle",
     "paired_difference",

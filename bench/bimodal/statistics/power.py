@@ -25,15 +25,19 @@ class Needed:
     seeds: int | None
 
 
-def detectable_difference(standard_error: float, degrees_of_freedom: float | None = None) -> float:
-    """The smallest true difference that a comparison this precise finds (95 % interval excludes 0) with 80 % power.
+def detectable_difference(
+    standard_error: float, degrees_of_freedom: float | None = None, *, alpha: float = 0.05
+) -> float:
+    """The smallest true difference that a comparison this precise finds with 80 % power.
+
+    Found: the interval of two-sided level `alpha` excludes 0.
 
     Without degrees of freedom (one seed) the estimate is taken as normal: 2.80 standard errors. With d of them it is
     the distance at which a noncentral t exceeds t_0.975 in 80 % of cases: 3.76 standard errors with 4, 5.65 with 2.
 
     Source: Bloom (1995), Minimum Detectable Effects; Cohen (1988), Statistical Power Analysis, sec. 2.2.
     """
-    return _distance(0.975, degrees_of_freedom) * standard_error
+    return _distance(1.0 - alpha / 2.0, degrees_of_freedom) * standard_error
 
 
 def needed_to_settle(
@@ -44,25 +48,27 @@ def needed_to_settle(
     standard_error: float,
     examples: int,
     seeds: int,
+    alphas: tuple[float, float] = (0.05, 0.10),
 ) -> Needed:
     """About how many test examples, or seeds, would settle an inconclusive comparison with 80 % power.
 
     Supposes that the true difference is the one seen. The standard error must become small enough to tell it from 0,
     or to tell it from the margin, whichever is easier. With n examples and S seeds instead of those there are,
     the variance is `examples * n0/n + noise * n0/n * S0/S + seeds * S0/S`. With one seed only examples are planned:
-    how much trainings vary is unknown.
+    how much trainings vary is unknown. `alphas` are the two-sided levels of the two intervals of the verdict.
     """
+    to_zero, to_margin = (1.0 - alpha / 2.0 for alpha in alphas)
     size, room = abs(value), margin - abs(value)
     if parts is None:
-        target = max(size / _distance(0.975, None), room / _distance(0.95, None))
+        target = max(size / _distance(to_zero, None), room / _distance(to_margin, None))
         return Needed(_scaled(examples, standard_error**2, target**2) if target > 0 else None, None)
 
     def settles(variance: float, degrees: float) -> bool:
         error = math.sqrt(variance)
-        return size >= _distance(0.975, degrees) * error or room >= _distance(0.95, degrees) * error
+        return size >= _distance(to_zero, degrees) * error or room >= _distance(to_margin, degrees) * error
 
     degrees = parts.degrees_of_freedom
-    target = max(size / _distance(0.975, degrees), room / _distance(0.95, degrees))
+    target = max(size / _distance(to_zero, degrees), room / _distance(to_margin, degrees))
     more_examples = None
     if target > 0 and target**2 > parts.seeds:
         more_examples = _scaled(examples, parts.examples + parts.noise, target**2 - parts.seeds)
