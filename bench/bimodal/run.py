@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from bimodal.measure import PeakResidentSet, latency, resident_bytes
 from bimodal.predict import predict
 from bimodal.prepare import Built, build, inputs_of
 from bimodal.probes import PROBE_SEED, can_derange, deranged, without
+from bimodal.references import ngram_reference
 from bimodal.schema import (
     CellResult,
     Cost,
@@ -23,9 +24,11 @@ from bimodal.schema import (
     PeakMemory,
     PredictionRow,
     Probe,
+    Reference,
     RunConfig,
     Split,
 )
+from bimodal.tokenizer import Tokenizer
 from bimodal.train import finetune
 from bimodal.types import Example, Prediction, Progress, Task
 from bimodal_kernels import KernelChoice, fallbacks
@@ -119,6 +122,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         ),
         metrics=task.score(predictions, splits["test"]),
         probes=probes,
+        references=_references(task, encoded, inputs.tokenizer),
         cost=cost,
         train=summary,
         predictions_path=files.predictions.name,
@@ -137,6 +141,12 @@ def kernel_used_of(kernel: KernelChoice) -> KernelUsed:
     """The choice, and every call that it turned out not to serve."""
     taken_over = "".join(f"; {count} calls: {what}" for what, count in fallbacks.recorded().items())
     return KernelUsed(requested=kernel.requested, name=kernel.name, reason=kernel.reason + taken_over)
+
+
+def _references(task: Task, encoded: Mapping[Split, Sequence[Encoded]], words: Tokenizer) -> tuple[Reference, ...]:
+    if task.ngram_order is None:
+        return ()
+    return (ngram_reference(encoded["train"], encoded["test"], words, task.ngram_order),)
 
 
 def prediction_rows(task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[PredictionRow]:

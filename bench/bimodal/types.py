@@ -134,6 +134,8 @@ class Task:
     """Metrics by name; predictions and examples are in the same order."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings that the task needs other than a preset has them, by section; `--set` goes before them."""
+    ngram_order: int | None = None
+    """Order of a Kneser-Ney model whose bits per byte stand beside the contestants' as a reference; None: none."""
     unheard: frozenset[Literal["target", "target language"]] = frozenset({"target"})
     """What synthetic speech may not say: it would give the answer away."""
 

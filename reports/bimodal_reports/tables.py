@@ -80,6 +80,10 @@ def score_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapp
         for name, probe in cell.probes.items():
             columns.append(Column(cell_label(cell, several), color, note=name))
             sources.append(probe.metrics)
+    for reference in cells[0].references if cells else ():
+        # The same for every cell: it reads the text that all of them got.
+        columns.append(Column(reference.name, note="reference"))
+        sources.append(reference.metrics)
     for pair in pairs:
         note = f"{pair.contestant} − {pair.baseline}" + (f", {seeds_label(pair.seeds)}" if several else "")
         columns.append(Column("Difference", note=note))

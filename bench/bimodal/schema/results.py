@@ -127,6 +127,14 @@ class Probe(Record):
     predictions_path: str
 
 
+class Reference(Record):
+    """A score to hold the contestants' against, by a method that is none of them."""
+
+    name: str
+    description: str
+    metrics: dict[str, Metric]
+
+
 class KernelUsed(Record):
     """Which attention backend ran, and why it was this one."""
 
@@ -154,6 +162,7 @@ class CellResult(Record):
     inputs_seen: InputsSeen | None = None
     metrics: dict[str, Metric] = Field(default_factory=dict)
     probes: dict[str, Probe] = Field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
     cost: Cost | None = None
     train: TrainSummary | None = None
     predictions_path: str | None = None

@@ -1,0 +1,1 @@
+"""The rooms of the `chatterbot` data set: reading and cleaning its conversations."""
