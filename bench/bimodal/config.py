@@ -46,6 +46,8 @@ class Request:
     seeds: int = 1
     device: str = "auto"
     kernel: str = "auto"
+    dials: str | None = None
+    """Dials of the data set with commas between, each a comparison of its own."""
     settings: Sequence[str] = ()
     """`key=value` pairs; the key is a path into RunConfig, the value TOML (or plain text)."""
 
@@ -91,13 +93,27 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
     cells = tuple(
-        _validated({**contestants.settings_of(name, settings), **common, "seed": seed})
+        _validated({**contestants.settings_of(name, dialled), **common, "seed": seed})
+        for dialled in _with_dials(settings, request.dials)
         for seed in range(request.seed, request.seed + request.seeds)
         for name in contestants.named(request.model)
     )
     data = source.resolved(cells[0].data)
     _check_speech(task, data)
     return tuple(cell.model_copy(update={"data": source.resolved(cell.data)}) for cell in cells)
+
+
+def _with_dials(settings: dict[str, Any], dials: str | None) -> list[dict[str, Any]]:
+    """The settings once per dial; once as they are where none is asked for."""
+    if dials is None:
+        return [settings]
+    try:
+        values = [float(part) for part in dials.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--dial takes numbers from 0 to 1 with commas between, got {dials!r}.") from error
+    if len(set(values)) != len(values) or not all(0 <= value <= 1 for value in values):
+        raise UsageError(f"--dial takes numbers from 0 to 1, each once, got {dials!r}.")
+    return [{**settings, "data": {**settings["data"], "dial": value}} for value in values]
 
 
 def _check_speech(task: Task, data: DataConfig) -> None:

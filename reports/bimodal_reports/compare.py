@@ -19,6 +19,7 @@ from bimodal.schema import (
 )
 from bimodal_reports.audits import AuditedCell, compare_audits
 from bimodal_reports.differences import probe_drops
+from bimodal_reports.ladder import ladder_of
 from bimodal_reports.multiplicity import with_holm
 from bimodal_reports.pairs import compare_pair
 from bimodal_reports.samples import samples_of
@@ -109,6 +110,7 @@ def _compare_task(
         pairs=tuple(pairs),
         probes=drops,
         audit=compare_audits(scored, audits, task.primary_metric, order),
+        ladder=ladder_of(cells, task.primary_metric),
         # One training of each is enough to look at.
         samples=samples_of([cell for cell in scored if cell.seed == first_seed]),
         failed=failed,

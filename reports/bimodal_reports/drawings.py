@@ -9,9 +9,13 @@ from typing import Any
 from bimodal.schema import CellResult, Pair, TaskComparison
 from bimodal_reports.audit_section import audit_section
 from bimodal_reports.costs import COST_LABELS
+from bimodal_reports.ladder_section import ladder_section
 from bimodal_reports.tables import cell_label
 from bimodal_reports.view import ChartView, TaskView, VerdictView, cells_of, contestant_colors, primary_difference
 from bimodal_reports.wording import capitalised, interval, metric_label, number, ratio, signed, unit_label
+
+_EVIDENCE = (audit_section, ladder_section)
+"""Sections below the scores, in order; each is left out where there is nothing to show."""
 
 
 def task_charts(
@@ -33,7 +37,7 @@ def task_charts(
         view,
         verdicts=tuple(verdicts),
         charts={name: chart for name, chart in charts.items() if chart is not None},
-        evidence=tuple(section for section in (audit_section(task, colors),) if section is not None),
+        evidence=tuple(section for make in _EVIDENCE if (section := make(task, colors)) is not None),
     )
 
 

@@ -16,6 +16,12 @@ def test_both_gives_the_two_contestants_equal_in_everything_but_their_name() -> 
     assert multimodal.model_copy(update={"model": renamed, "contestant": "gpt"}) == gpt
 
 
+def test_every_dial_is_a_comparison_of_its_own() -> None:
+    cells = plan(Request("ner", preset="smoke", dials="0,0.25,1"))
+    assert [cell.cell for cell in cells][::2] == ["ner.names@0.gpt.s0", "ner.names@0.25.gpt.s0", "ner.names@1.gpt.s0"]
+    assert len({cell.cell for cell in cells}) == 6
+
+
 def test_a_control_is_a_model_under_another_name_and_differs_only_as_its_recipe_says() -> None:
     gpt, wide, long, blank, multimodal = plan(Request("captioning", model="ladder", preset="smoke"))
     assert [cell.model.name for cell in (wide, long, blank)] == ["gpt", "gpt", "multimodal"]
@@ -78,6 +84,9 @@ def test_a_setting_reaches_the_cell(setting: str, value: object) -> None:
         (Request("captioning", device="gpu"), r"Unknown device 'gpu'. Allowed: auto, cpu, cuda, cuda:N, mps"),
         (Request("captioning", model="gpt,gpt"), "each contestant once"),
         (Request("captioning", model=","), "each contestant once"),
+        (Request("ner", dials="0,half"), "--dial takes numbers from 0 to 1 with commas between, got '0,half'"),
+        (Request("ner", dials="0,2"), "--dial takes numbers from 0 to 1, each once, got '0,2'"),
+        (Request("captioning", dials="0,1"), "'openmoji' has no dial"),
         (Request("captioning", seeds=0), "--seeds must be at least 1, got 0"),
         (Request("captioning", preset="missing.toml"), r"missing.toml does not exist"),
         (

@@ -318,3 +318,22 @@ def make_seed_runs(seeds: int, examples: int = 12, *, keep: tuple[float, float, 
         pictures=runs[0].pictures,
         curves={cell: rows for run in runs for cell, rows in run.curves.items()},
     )
+
+
+LADDER_KEEP = {"gpt": 0.3, "gpt-wide": 0.35, "gpt-long": 0.33, "multimodal-blank": 0.4, "multimodal": 0.9}
+"""How much of the targets each contestant of the ladder gets right."""
+
+
+def make_ladder_run(seeds: int = 1, examples: int = 40) -> FakeRun:
+    """A finished run of the ladder."""
+    targets = make_targets(examples)
+    results, predictions = [], {}
+    for seed in range(seeds):
+        for number, (name, keep) in enumerate(LADDER_KEEP.items()):
+            config = make_config(name.partition("-")[0], seed=seed, contestant=name)
+            rows = make_rows(targets, answers(targets, keep, seed=10 * seed + number))
+            results.append(make_result(config, rows, factor=1.0 if name in ("gpt", "gpt-long") else 1.8))
+            predictions[config.cell] = rows
+    manifest = make_manifest([result.config for result in results])
+    pictures = {row.id: make_picture(i) for i, row in enumerate(rows)}
+    return FakeRun(manifest, tuple(results), predictions, {}, pictures, {})

@@ -33,6 +33,14 @@ def run(
     kernel: Annotated[
         str, typer.Option("--kernel", help="Attention backend: auto, native, cuda, sdpa or reference.")
     ] = "auto",
+    dial: Annotated[
+        str | None,
+        typer.Option(
+            "--dial",
+            help="How much the extra modality knows, 0 to 1, on data sets with a dial; several with commas between.",
+            show_default=False,
+        ),
+    ] = None,
     speech: Annotated[
         str | None,
         typer.Option("--speech", help="`espeak`: speak the text of a data set without sound.", show_default=False),
@@ -77,6 +85,8 @@ def run(
 
         bench run --task captioning --model ladder
 
+        bench run --task ner --dial 0,0.25,0.5,0.75,1 --seeds 3
+
         bench run --task captioning --set data.variant=hard --set train.epochs=20 --seeds 3
 
         bench run --task captioning --until-settled 10 --margin 2
@@ -101,6 +111,7 @@ def run(
             seeds=looks[0].seeds if looks else seeds,
             device=device,
             kernel=kernel,
+            dials=dial,
             settings=(*((f"data.speech.engine={speech}",) if speech else ()), *(set_ or ())),
         )
     )

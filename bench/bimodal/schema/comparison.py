@@ -111,6 +111,41 @@ class TaskAudit(Record):
     """Cells whose true inputs gave other answers than after training (another device, kernel or version)."""
 
 
+class LadderPart(Record):
+    """How much of a gain comes from one thing; positive is better."""
+
+    name: Literal["capacity", "compute", "architecture", "information", "total"]
+    value: float
+    ci95: tuple[float, float]
+
+
+class LadderStep(Record):
+    """One contestant of the ladder, with what it had; costs are medians over seeds."""
+
+    contestant: str
+    score: float
+    parameters: NonNegativeInt
+    train_flops: float | None
+    """By torch's flop counter; null where it could not count."""
+    train_wall_s: float
+
+
+class Ladder(Record):
+    """The gain of `multimodal` over `gpt` in the primary metric, split into parts that add up to it."""
+
+    metric: str
+    unit: str
+    seeds: tuple[NonNegativeInt, ...]
+    examples: PositiveInt
+    total: LadderPart
+    parts: tuple[LadderPart, ...]
+    steps: tuple[LadderStep, ...]
+    parameters_ratio: float
+    """Of `gpt-wide` to `multimodal`: how fair the comparison of sizes is."""
+    train_flops_ratio: float | None
+    """Of `gpt-long` to `multimodal`, as trained."""
+
+
 class CostRatio(Record):
     """`contestant` over `baseline` for one cost, each the median over seeds; above 1 is dearer."""
 
@@ -164,6 +199,7 @@ class TaskComparison(Record):
     pairs: tuple[Pair, ...]
     probes: tuple[ProbeDrop, ...]
     audit: TaskAudit | None = None
+    ladder: Ladder | None = None
     samples: tuple[Sample, ...]
     failed: dict[str, str]
     """Cell name to error message, for the cells without a result."""

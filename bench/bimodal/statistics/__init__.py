@@ -16,6 +16,7 @@ from bimodal.statistics.bootstrap import (
     percentile_interval,
     resample_sums,
 )
+from bimodal.statistics.contrasts import Contrast, ResampledScores, resampled_scores
 from bimodal.statistics.difference import PairedDifference, paired_difference
 from bimodal.statistics.multiplicity import holm
 from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
@@ -26,10 +27,12 @@ from bimodal.statistics.verdict import Outcome, decide, inside_margin
 __all__ = [
     "RESAMPLES",
     "Aggregate",
+    "Contrast",
     "FloatArray",
     "Needed",
     "Outcome",
     "PairedDifference",
+    "ResampledScores",
     "VarianceParts",
     "bootstrap_interval",
     "decide",
@@ -41,4 +44,5 @@ __all__ = [
     "percentile_interval",
     "randomisation_p_value",
     "resample_sums",
+    "resampled_scores",
 ]
