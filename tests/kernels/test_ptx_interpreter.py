@@ -38,6 +38,7 @@ def run(body: str, *, threads: int = 32, shared_bytes: int = 4096, out: np.ndarr
         ("mov.u32 %r2, 0xF0F0; bfe.u32 %r4, %r2, 4, 8;", 0x0F),
         ("mov.u32 %r2, 0xF0; bfe.s32 %r4, %r2, 4, 4;", -1),
         ("mov.u32 %r2, 5; mov.u32 %r3, 0xFF00; bfi.b32 %r4, %r2, %r3, 4, 3;", 0xFF50),
+        ("mov.u64 %rd4, 5; bfi.b64 %rd5, %rd4, %rd4, 32, 32; shr.u64 %rd5, %rd5, 31; cvt.u32.u64 %r4, %rd5;", 10),
         ("mov.u32 %r2, 0x80000000; mul.hi.u32 %r4, %r2, 6;", 3),
         ("mov.u32 %r2, 0x11223344; mov.u32 %r3, 0x55667788; prmt.b32 %r4, %r2, %r3, 0x5410;", 0x77883344),
         ("mov.u32 %r2, 12; mov.u32 %r3, 10; lop3.b32 %r4, %r2, %r3, 6, 0x96;", 0),  # 0x96: exclusive or of three

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bimodal_kernels.recipe import NVCC_FLAGS, SOURCES
-from bimodal_kernels.toolchain import CudaToolkit, KernelUnavailableError
+from bimodal_kernels.toolchain import CompileError, CudaToolkit, KernelUnavailableError
 
 _TIMEOUT_S = 300.0
 
@@ -58,7 +58,7 @@ def compile_ptx(toolkit: CudaToolkit, folder: Path, sources: Path = SOURCES) -> 
     """PTX of every `.cu` in `sources/cuda`, as it is shipped for GPUs newer than the oldest.
 
     Raises:
-        KernelUnavailableError: nvcc failed; the message has what it said.
+        CompileError: nvcc failed; the message has what it said.
     """
     return [path for path, _ in _compile(toolkit, folder, sources, ("-arch=compute_80", "-ptx"), ".ptx")]
 
@@ -69,7 +69,7 @@ def compile_machine_code(
     """Machine code of every `.cu` for sm_<architecture>, and what ptxas said of it.
 
     Raises:
-        KernelUnavailableError: nvcc failed; the message has what it said.
+        CompileError: nvcc failed; the message has what it said.
     """
     flags = (f"-arch=sm_{architecture}", "-cubin", "-Xptxas", "-v")
     return _compile(toolkit, folder, sources, flags, f".sm_{architecture}.cubin")
@@ -99,7 +99,7 @@ def disassemble(cuobjdump: Path, cubin: Path) -> dict[str, list[str]]:
     """The instructions of every kernel, by mangled name; operands follow the opcode.
 
     Raises:
-        KernelUnavailableError: cuobjdump failed.
+        CompileError: cuobjdump failed.
     """
     text = _run((str(cuobjdump), "-sass", str(cubin)))
     functions = re.split(r"^\s*Function : (\S+)$", text, flags=re.MULTILINE)[1:]
@@ -131,5 +131,5 @@ def _run(command: tuple[str, ...]) -> str:
         raise KernelUnavailableError(f"{command[0]} does not run: {error}") from error
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "error" in line] or [done.stderr.strip()]
-        raise KernelUnavailableError(f"{Path(command[0]).name} failed: {lines[0]}")
+        raise CompileError(f"{Path(command[0]).name} failed: {lines[0]}")
     return done.stdout + done.stderr

@@ -156,7 +156,7 @@ def judge(trial: Trial, prepared: Prepared, runs: Mapping[tuple[Build, int], Run
         torch_errors=prepared.torch_errors,
         counters=replace(total, mma=first.counters.mma),
         sanitizer_reports=sum(run.died for (build, _), run in runs.items() if build == "sanitized"),
-        faults=(*_wrong_numbers(trial, prepared, errors), *_wrong_runs(runs)),
+        faults=(*judge_numbers(trial, prepared, errors), *_wrong_runs(runs)),
     )
 
 
@@ -189,7 +189,8 @@ def _run(program: Path, launch: Launch, folder: Path, schedule: int) -> Run:
     return Run(outputs, counters, done.stderr, died=False)
 
 
-def _wrong_numbers(trial: Trial, prepared: Prepared, errors: Mapping[str, float]) -> list[str]:
+def judge_numbers(trial: Trial, prepared: Prepared, errors: Mapping[str, float]) -> list[str]:
+    """What is above its bar, one line each."""
     faults = []
     for output, error in errors.items():
         largest = float(prepared.expected[output].masked_fill(prepared.expected[output].isinf(), 0).abs().max())

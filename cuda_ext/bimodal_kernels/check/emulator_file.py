@@ -32,7 +32,7 @@ def write_launch(launch: Launch, path: Path) -> None:
         tensors += [(name, tensor, True) for name, tensor in launch.outputs.items()]
         file.write(struct.pack("<q", len(tensors)))
         for name, tensor, writable in tensors:
-            content = _span(tensor).contiguous().view(torch.uint8).numpy().tobytes()
+            content = memory_span(tensor).contiguous().view(torch.uint8).numpy().tobytes()
             file.write(struct.pack("<24s6q", name.encode(), writable, len(content), 0, *_strides(tensor)))
             if not writable:
                 file.write(content)
@@ -47,7 +47,7 @@ def read_results(launch: Launch, path: Path) -> dict[str, Tensor]:
     content = path.read_bytes()
     results, start = {}, 0
     for name, tensor in launch.outputs.items():
-        span = _span(tensor)
+        span = memory_span(tensor)
         end = start + span.numel() * _ITEM_BYTES[tensor.dtype]
         flat = torch.frombuffer(bytearray(content[start:end]), dtype=tensor.dtype)
         results[name] = flat.as_strided(tensor.shape, tensor.stride())
@@ -57,7 +57,7 @@ def read_results(launch: Launch, path: Path) -> dict[str, Tensor]:
     return results
 
 
-def _span(tensor: Tensor) -> Tensor:
+def memory_span(tensor: Tensor) -> Tensor:
     """All memory from a view's first element to its last, as one flat tensor."""
     elements = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return tensor.as_strided((elements,), (1,), tensor.storage_offset())

@@ -22,7 +22,7 @@ from bimodal_kernels.check.device_code import (
     kernel_name,
 )
 from bimodal_kernels.recipe import SOURCES, Recipe, Step
-from bimodal_kernels.toolchain import CudaToolkit, KernelUnavailableError, find_cuda, find_cxx
+from bimodal_kernels.toolchain import CompileError, CudaToolkit, KernelUnavailableError, find_cuda, find_cxx
 
 ARCHITECTURES = (80, 90, 120)
 """Targets of the gate: the oldest the kernels serve, the data centre's, the newest consumer one."""
@@ -126,10 +126,10 @@ def check_static(
         say(f"compiling the CUDA kernels for sm_{architecture}")
         try:
             binaries += _compiled(toolkit, architecture, sources, cuobjdump)
-        except KernelUnavailableError as failed:
+        except CompileError as failed:
             failures.append(f"sm_{architecture}: {failed}")
     try:
-        binaries = _with_occupancy(binaries, shapes, toolkit, sources, say)
+        binaries = _with_occupancy(binaries, shapes, toolkit, say)
     except KernelUnavailableError as missing:
         skipped.append(Skipped("static gate, occupancy", str(missing)))
     return StaticReport(tuple(binaries), tuple(skipped), tuple(failures))
@@ -182,7 +182,6 @@ def _with_occupancy(
     binaries: Sequence[KernelBinary],
     shapes: Mapping[KernelName, BlockShape],
     toolkit: CudaToolkit,
-    sources: Path,
     say: Say,
 ) -> list[KernelBinary]:
     """Asks NVIDIA's calculator; a kernel whose launch is not known keeps None."""
@@ -192,15 +191,15 @@ def _with_occupancy(
         f"{binary.static_shared_bytes} {shapes[binary.kernel].shared_bytes}"
         for binary in known
     ]
-    program = ensure_recipe(_occupancy_recipe(toolkit, sources), say).path
+    program = ensure_recipe(_occupancy_recipe(toolkit), say).path
     done = subprocess.run([program], input="\n".join(lines), capture_output=True, text=True, check=True)
     found = dict(zip(known, map(int, done.stdout.split()), strict=True))
     return [replace(binary, blocks_per_multiprocessor=found.get(binary)) for binary in binaries]
 
 
-def _occupancy_recipe(toolkit: CudaToolkit, sources: Path) -> Recipe:
+def _occupancy_recipe(toolkit: CudaToolkit) -> Recipe:
     cxx = find_cxx()
-    source = sources / "occupancy" / "occupancy.cpp"
+    source = SOURCES / "occupancy" / "occupancy.cpp"
     command = (*cxx.command, "-std=c++17", "-O1", f"-I{toolkit.home / 'include'}", "-c", str(source))
     made_of = {"source": source.read_text(), "compiler": cxx.version, "cuda": toolkit.version}
     return Recipe("occupancy", (Step(command, "occupancy.o"),), cxx.command, (), made_of, suffix="")

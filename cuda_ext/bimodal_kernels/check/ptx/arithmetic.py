@@ -34,7 +34,6 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "sqrt": np.sqrt,
     "rsqrt": lambda x: np.reciprocal(np.sqrt(x)),
     "cvta": lambda x: x,  # one address space: memory.GLOBAL_BASE tells shared from global
-    "clz": lambda x: (31 - np.floor(np.log2(np.maximum(x.astype(np.float64), 0.5)))).astype(np.uint32),
 }
 
 _BITS = ("bfe", "bfi", "prmt", "shf", "lop3")
@@ -175,11 +174,11 @@ def _bits(block: ThreadBlock, instruction: Instruction) -> Array:
             return (value.astype(np.int64) << (64 - start - count) >> (64 - count)).astype(DTYPES[kind])
         return ((value.astype(np.uint64) >> start.astype(np.uint64)) & _ones(count)).astype(DTYPES[kind])
     if instruction.opcode == "bfi":
-        insert, base, position, length = (
-            block.read(operand, "u32").astype(np.uint64) for operand in instruction.operands[1:]
-        )
+        insert, base = (block.read(operand, kind).astype(np.uint64) for operand in instruction.operands[1:3])
+        position, length = (block.read(operand, "u32").astype(np.uint64) for operand in instruction.operands[3:5])
         window = _ones(length) << position
-        return ((base & ~window) | ((insert << position) & window)).astype(np.uint32)
+        return ((base & ~window) | ((insert << position) & window)).astype(DTYPES[kind])
+    assert DTYPES[kind].itemsize == 4, instruction.text
     a, b, c, *rest = (block.read(operand, "u32") for operand in instruction.operands[1:])
     if instruction.opcode == "lop3":
         table = int(rest[0][0])
