@@ -20,7 +20,7 @@ METRIC_LABELS = {
     "distinct_1": "distinct 1-grams",
     "distinct_2": "distinct 2-grams",
 }
-_UNIT_DECIMALS = {"points": 1, "percent": 1, "words": 2, "fraction": 3, "bits/byte": 3, "bits/tag": 3}
+_UNIT_DECIMALS = {"points": 1, "percent": 1, "words": 2, "fraction": 3, "ratio": 3, "bits/byte": 3, "bits/tag": 3}
 _SI_STEPS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -71,7 +71,7 @@ def margin_amount(margin: float, unit: str) -> str:
 
 def unit_label(unit: str) -> str:
     """A score's unit in words; a fraction has none."""
-    return {"bits/byte": "bits per byte", "bits/tag": "bits per tag", "fraction": ""}.get(unit, unit)
+    return {"bits/byte": "bits per byte", "bits/tag": "bits per tag", "fraction": "", "ratio": ""}.get(unit, unit)
 
 
 def interval(bounds: tuple[float, float], unit: str, *, with_sign: bool = False) -> str:

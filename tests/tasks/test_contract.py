@@ -54,12 +54,13 @@ def own_answers(examples: tuple[Example, ...], bits: float | None = None) -> lis
     return [Prediction(e.id, e.target, bits, e.tags) for e in examples]
 
 
-def wrong_answers(examples: tuple[Example, ...]) -> list[Prediction]:
-    return [Prediction(e.id, "?", tags=None if e.tags is None else ("B-wrong",) * len(e.tags)) for e in examples]
+def wrong_answers(examples: tuple[Example, ...], bits: float | None = None) -> list[Prediction]:
+    return [Prediction(e.id, "?", bits, tags=None if e.tags is None else ("B-wrong",) * len(e.tags)) for e in examples]
 
 
 def test_a_task_gives_its_own_targets_the_best_score(task, examples) -> None:
-    own, wrong = task.score(own_answers(examples), examples), task.score(wrong_answers(examples), examples)
+    own = task.score(own_answers(examples, bits=1.0), examples)
+    wrong = task.score(wrong_answers(examples, bits=99.0), examples)
     assert task.primary_metric in own
     for name, metric in own.items():
         if metric.unit in ("points", "fraction"):
@@ -76,7 +77,7 @@ def test_a_task_scores_what_has_no_target_bits_and_what_has(task, examples) -> N
 
 def test_a_task_declares_its_margin_and_a_primary_metric_with_a_direction(task, examples) -> None:
     assert task.margin > 0
-    scores = task.score(own_answers(examples), examples)
+    scores = task.score(own_answers(examples, bits=8.0), examples)
     assert scores[task.primary_metric].ci95 is not None
 
 

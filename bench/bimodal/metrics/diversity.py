@@ -31,7 +31,7 @@ def diversity_metrics(predictions: Sequence[Prediction], examples: Sequence[Exam
     found = {
         f"distinct_{order}": Metric(
             value=distinct(texts, order),
-            unit="fraction",
+            unit="ratio",  # of n-grams, and no fraction of what is right: a perfect answer has less than 1
             higher_is_better=True,
             signature=f"case:lc|tok:spaces|corpus|targets:{distinct(targets, order):.3f}",
             ci95=None,
