@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bimodal import store
 from bimodal.datasets import load_dataset
 from bimodal.errors import DataError
-from bimodal.schema import CellAudit, CellResult, Comparison, Manifest, PredictionRow
+from bimodal.schema import CellAudit, CellResult, Comparison, KernelBenchmark, Manifest, PredictionRow
 from bimodal.types import Progress
 
 if TYPE_CHECKING:
@@ -68,7 +68,15 @@ def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comp
             probes[result.config.cell, name] = _rows(cell.probe_predictions(name))
     comparison = compare(run.manifest, run.results, predictions_of(run), probes, _audits(run))
     store.write_json(run.directory.comparison, comparison)
-    html = render(run.manifest, run.results, comparison, _pictures(run, comparison, progress), curves=curves)
+    timed = run.directory.kernels
+    html = render(
+        run.manifest,
+        run.results,
+        comparison,
+        _pictures(run, comparison, progress),
+        curves=curves,
+        kernels=store.read_record(timed, KernelBenchmark) if timed.exists() else None,
+    )
     store.write_text(report or run.directory.report, html)
     return comparison
 

@@ -22,7 +22,8 @@ from bimodal_kernels.toolchain import CxxCompiler, KernelUnavailableError, find_
 SOURCES = Path(__file__).parent / "csrc"
 _BINDING = "bind.cpp"
 _STABLE_ABI = "-DTORCH_TARGET_VERSION=0x020a000000000000ULL"  # torch 2.10
-_CXX_FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fPIC", "-fvisibility=hidden", "-Wall")
+_CXX_FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fPIC", "-fvisibility=hidden", "-Wall")
+SANITIZE_FLAGS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NVCC_FLAGS = ("-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden")
 _OLDEST_GPU = 80
 """The kernels use mma, ldmatrix and cp.async as sm_80 has them."""
@@ -55,28 +56,33 @@ class Recipe:
         return hashlib.sha256(json.dumps(dict(self.made_of), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def native_recipe() -> Recipe:
+def native_recipe(tree: Path = SOURCES, flags: tuple[str, ...] = ()) -> Recipe:
     """The CPU library, for exactly this CPU.
+
+    Args:
+        tree: the folder that holds `native`; another than the package's own to try changed kernels.
+        flags: more of them, after the usual ones.
 
     Raises:
         KernelUnavailableError: something it needs is missing; the message says what.
     """
-    sources = _sources("native")
+    sources = _sources("native", tree)
     cxx = find_cxx()
     march = f"-march={cxx.march}"
     torch_home = _torch_home()
     steps = [
         Step(
-            (*cxx.command, *_CXX_FLAGS, march, *_torch_flags(source, torch_home), "-c", str(source)), f"{source.stem}.o"
+            (*cxx.command, *_CXX_FLAGS, march, *flags, *_torch_flags(source, torch_home), "-c", str(source)),
+            f"{source.stem}.o",
         )
         for source in sources
     ]
     return Recipe(
         "native",
         tuple(steps),
-        (*cxx.command, "-shared"),
+        (*cxx.command, "-shared", *(flag for flag in flags if flag.startswith("-fsanitize"))),
         (f"-L{torch_home / 'lib'}", "-ltorch_cpu"),
-        _made_of("native", cxx, steps, torch_home),
+        _made_of("native", tree, cxx, steps, torch_home),
     )
 
 
@@ -86,7 +92,7 @@ def cuda_recipe() -> Recipe:
     Raises:
         KernelUnavailableError: something it needs is missing; the message says what.
     """
-    sources = _sources("cuda")
+    sources = _sources("cuda", SOURCES)
     toolkit, cxx = find_cuda(), find_cxx()
     torch_home = _torch_home()
     include = f"-I{toolkit.home / 'include'}"  # before all others: torch ships some of the toolkit's headers
@@ -115,7 +121,7 @@ def cuda_recipe() -> Recipe:
             "-lrt",
             "-lpthread",
         ),
-        _made_of("cuda", cxx, steps, torch_home) | {"cuda": toolkit.version},
+        _made_of("cuda", SOURCES, cxx, steps, torch_home) | {"cuda": toolkit.version},
     )
 
 
@@ -123,18 +129,14 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType({"native": native
 """The libraries, by name."""
 
 
-def _sources(name: str) -> list[Path]:
+def _sources(name: str, tree: Path) -> list[Path]:
     if sys.platform == "win32":
         raise KernelUnavailableError("the kernels are compiled on Linux and macOS only")
     kinds = ("*.cpp", "*.cu") if name == "cuda" else ("*.cpp",)
-    found = sorted(path for kind in kinds for path in (SOURCES / name).glob(kind))
+    found = sorted(path for kind in kinds for path in (tree / name).glob(kind))
     if not any(path.name == _BINDING for path in found):
         raise KernelUnavailableError(f"the sources of the {name} kernels are not in this installation")
     return found
-
-
-def _tree(name: str) -> list[Path]:
-    return sorted(path for path in (SOURCES / name).rglob("*") if path.is_file())
 
 
 def _torch_home() -> Path:
@@ -161,16 +163,16 @@ def _gencode(known: tuple[int, ...], present: tuple[int, ...]) -> tuple[str, ...
     return tuple(flags)
 
 
-def _made_of(name: str, cxx: CxxCompiler, steps: list[Step], torch_home: Path) -> dict[str, str]:
+def _made_of(name: str, tree: Path, cxx: CxxCompiler, steps: list[Step], torch_home: Path) -> dict[str, str]:
     sources = hashlib.sha256()
-    for path in _tree(name):
-        sources.update(f"{path.relative_to(SOURCES)}\0".encode() + path.read_bytes())
+    for path in sorted(path for path in (tree / name).rglob("*") if path.is_file()):
+        sources.update(f"{path.relative_to(tree)}\0".encode() + path.read_bytes())
     commands = json.dumps([step.command for step in steps])
     return {
         "sources": sources.hexdigest(),
         "compiler": cxx.version,
         "target": cxx.target,
         # Where things are installed does not change what comes out.
-        "commands": commands.replace(str(SOURCES), "csrc").replace(str(torch_home), "torch"),
+        "commands": commands.replace(str(tree), "csrc").replace(str(torch_home), "torch"),
         "torch": importlib.metadata.version("torch"),
     }

@@ -50,7 +50,7 @@ def scores(estimates: Sequence[Estimate], axis_title: str, description: str) -> 
         y=_lane(), x=alt.X("low:Q", scale=alt.Scale(zero=True, nice=True), axis=axis), x2="high:Q", stroke=_STROKE
     )
     dots = _dots(base, 90)
-    return _svg(intervals + dots + _names(base) + _numbers(base), description, height=_ROW * len(estimates))
+    return drawn_as_svg(intervals + dots + _names(base) + _numbers(base), description, height=_ROW * len(estimates))
 
 
 def ratios(estimates: Sequence[Estimate], description: str) -> str:
@@ -72,7 +72,7 @@ def ratios(estimates: Sequence[Estimate], description: str) -> str:
     )
     one = alt.Chart(alt.InlineData(values=[{"one": 1.0}])).mark_rule(color=_MUTED).encode(x="one:Q")
     dots = _dots(base, 80)
-    return _svg(one + stems + dots + _names(base) + _numbers(base), description, height=_ROW * len(estimates))
+    return drawn_as_svg(one + stems + dots + _names(base) + _numbers(base), description, height=_ROW * len(estimates))
 
 
 def difference(estimate: Estimate, ci90: tuple[float, float], margin: float, axis_title: str, description: str) -> str:
@@ -90,7 +90,7 @@ def difference(estimate: Estimate, ci90: tuple[float, float], margin: float, axi
     )
     dot = base.mark_point(size=130, strokeWidth=2.5, opacity=1, stroke=_PAPER).encode(x="value:Q", fill=_FILL)
     label = base.mark_text(dy=-19, fontSize=14, fontWeight=600, color=_INK).encode(x="value:Q", text="text:N")
-    return _svg(band + zero + wide + narrow + dot + label, description, height=64)
+    return drawn_as_svg(band + zero + wide + narrow + dot + label, description, height=64)
 
 
 def curves(
@@ -128,7 +128,7 @@ def curves(
             .mark_text(align="right", dy=offset, fontSize=_TEXT, fontWeight=600)
             .encode(x=x, y=y, text="label:N", color=alt.Color("color:N", scale=None))
         )
-    return _svg(layers, description, height=220)
+    return drawn_as_svg(layers, description, height=220)
 
 
 def _rows(estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ def _numbers(base: alt.Chart) -> alt.Chart:
     return numbers
 
 
-def _svg(chart: alt.LayerChart, description: str, *, height: int) -> str:
+def drawn_as_svg(chart: alt.LayerChart, description: str, *, height: int) -> str:
     """Draw a chart; the SVG carries `description` for screen readers and no colour of its own."""
     themed = (
         chart.properties(width=_WIDTH, height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))

@@ -12,8 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bimodal.schema import CellResult, Comparison, Manifest
+from bimodal.schema import CellResult, Comparison, KernelBenchmark, Manifest
 from bimodal_reports.drawings import task_charts
+from bimodal_reports.kernels import kernel_view
 from bimodal_reports.view import environment_rows, task_view
 
 _NO_CURVES: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({})
@@ -26,6 +27,7 @@ def render(
     pictures: Mapping[str, bytes],
     *,
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = _NO_CURVES,
+    kernels: KernelBenchmark | None = None,
 ) -> str:
     """The report of a run as HTML that needs no other file and no network. Pure.
 
@@ -38,6 +40,7 @@ def render(
         comparison: what `compare` made of it.
         pictures: PNG bytes by example id; samples without one say so.
         curves: rows of train.jsonl by cell name; `step` and `validation_bits` are drawn.
+        kernels: timings of the attention kernels on this machine, if there are any.
     """
     views = []
     for index, task in enumerate(comparison.tasks):
@@ -48,6 +51,7 @@ def render(
     return environment.get_template("report.html.j2").render(
         manifest=manifest,
         tasks=views,
+        kernels=kernel_view(kernels),
         environment=environment_rows(manifest),
         cells=[(config.cell, _pretty(config.model_dump(mode="json"))) for config in manifest.cells],
         style=Markup(environment.get_template("report.css.j2").render()),
@@ -57,6 +61,7 @@ def render(
             "manifest": embedded_json(manifest.model_dump(mode="json")),
             "results": embedded_json([result.model_dump(mode="json") for result in results]),
             "comparison": embedded_json(comparison.model_dump(mode="json")),
+            "kernels": embedded_json(kernels.model_dump(mode="json")) if kernels else "",
             "pictures": embedded_json({name: base64.b64encode(png).decode() for name, png in pictures.items()}),
         },
     )

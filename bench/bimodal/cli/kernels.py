@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,3 +49,85 @@ def kernels_build(
             told_of = facts.get("reason") or (f"{facts['seconds']} s" if facts["seconds"] else "was there")
             shown.print(f"[bold]{name}[/]  {facts['status']}: {told_of}", highlight=False, soft_wrap=True)
     return 1 if failed else 0
+
+
+@kernels_app.command("check")
+@command
+def kernels_check(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", help="One proof: native, emulator, interpreter or static; repeatable.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Prove the kernels right, as far as that goes without a GPU, and print one table.
+
+    Exits 0 if everything was proven, 1 if something is wrong, 3 if nothing is but some proofs were skipped, for
+    instance because there is no nvcc.
+
+    Examples:
+        bench kernels check
+
+        bench kernels check --only native
+    """
+    from bimodal.console import TerminalWatcher
+    from bimodal.kernel_proofs import outcomes, proof_table
+    from bimodal_kernels.check.outcome import exit_code
+
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        found = outcomes(only, watcher)
+    if as_json:
+        typer.echo(json.dumps([asdict(outcome) for outcome in found]))
+    else:
+        console().print(proof_table(found))
+        for outcome in found:
+            for fault in outcome.faults:
+                typer.echo(f"{outcome.proof}: {fault}")
+            for skipped in outcome.skipped:
+                typer.echo(f"{outcome.proof}: skipped: {skipped}")
+    return exit_code(found)
+
+
+@kernels_app.command("bench")
+@command
+def kernels_bench(
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    case: Annotated[
+        list[str] | None,
+        typer.Option("--case", help="Only cases with this in their name; repeatable.", show_default=False),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="For each case and pass.")] = 0.7,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the result here; reports show a run's kernels.json.", metavar="FILE"),
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the table here.", metavar="FILE")
+    ] = None,
+) -> int:
+    """Time the kernels against torch's, in turns and in one process, and print one table.
+
+    Examples:
+        bench kernels bench
+
+        bench kernels bench --case image --seconds 3
+
+        bench kernels bench --json runs/first/kernels.json && bench report runs/first
+    """
+    from bimodal.console import TerminalWatcher
+    from bimodal.errors import unknown_name
+    from bimodal.files import write_json, write_text
+    from bimodal.kernel_benchmark import markdown, measure_kernels, table
+
+    if device not in ("cpu", "cuda"):
+        raise unknown_name("device", device, ("cpu", "cuda"))
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        found = measure_kernels(device, seconds, tuple(case or ()), watcher.progress)
+    if json_file:
+        write_json(json_file, found)
+    if markdown_file:
+        write_text(markdown_file, markdown(found))
+    console().print(table(found))
+    return 0

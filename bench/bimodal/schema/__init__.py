@@ -38,6 +38,7 @@ from bimodal.schema.config import (
     TokenizerConfig,
     TrainConfig,
 )
+from bimodal.schema.kernels import KernelBenchmark, KernelTiming
 from bimodal.schema.results import (
     CellError,
     CellResult,
@@ -78,6 +79,8 @@ __all__ = [
     "Difference",
     "ImageEncoderConfig",
     "InputsSeen",
+    "KernelBenchmark",
+    "KernelTiming",
     "KernelUsed",
     "Ladder",
     "LadderPart",

@@ -103,6 +103,11 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def kernels(self) -> Path:
+        """A KernelBenchmark, if somebody wrote one here with `bench kernels bench --json`."""
+        return self.path / "kernels.json"
+
+    @property
     def lock_file(self) -> Path:
         """Held while somebody works in the folder."""
         return self.path / ".lock"
