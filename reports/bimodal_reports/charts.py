@@ -23,6 +23,8 @@ _TEXT = 13
 _LIFT, _DROP = -10, 8
 """Names stand above the middle of their row, marks below it, in pixels."""
 _STROKE = alt.Stroke("color:N", scale=None)
+_UPRIGHT = alt.Axis(tickCount=5, titleAngle=0, titleAlign="left", titleAnchor="end", titleY=-12, titleX=-24)
+"""A vertical axis with its title above it, to be read without turning one's head."""
 _FILL = alt.Fill("fill:N", scale=None)
 
 
@@ -117,7 +119,7 @@ def curves(
         "value:Q",
         title=axis_title,
         scale=alt.Scale(zero=True),
-        axis=alt.Axis(tickCount=5, titleAngle=0, titleAlign="left", titleAnchor="end", titleY=-12, titleX=-24),
+        axis=_UPRIGHT,
     )
     drawn = base.mark_line(strokeWidth=2.2, interpolate="monotone").encode(x=x, y=y, stroke=_STROKE, detail="label:N")
     dots = base.mark_point(size=26, opacity=1).encode(x=x, y=y, stroke=_STROKE, fill=_FILL)
@@ -129,6 +131,25 @@ def curves(
             .encode(x=x, y=y, text="label:N", color=alt.Color("color:N", scale=None))
         )
     return drawn_as_svg(layers, description, height=220)
+
+
+def dial(points: Sequence[Estimate], axis_title: str, description: str) -> str:
+    """Gains with their intervals over the dial, which stands in each point's label, against 0."""
+    values = [row | {"dial": float(point.label), "zero": 0.0} for row, point in zip(_rows(points), points, strict=True)]
+    base = alt.Chart(alt.InlineData(values=values))
+    ticks = sorted({float(point.label) for point in points})
+    x = alt.X(
+        "dial:Q", title="dial", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False, values=ticks, format="~g")
+    )
+    y = alt.Y("value:Q", title=axis_title, scale=alt.Scale(zero=True, nice=True), axis=_UPRIGHT)
+    zero = base.mark_rule(color=_MUTED, strokeWidth=1).encode(y="zero:Q")
+    line = base.mark_line(strokeWidth=2.2).encode(x=x, y=y, stroke=_STROKE)
+    bars = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x=x, y="low:Q", y2="high:Q", stroke=_STROKE)
+    dots = base.mark_point(size=80, strokeWidth=2, opacity=1).encode(x=x, y=y, stroke=_STROKE, fill=_FILL)
+    labels = base.mark_text(dx=8, dy=-10, align="left", fontSize=_TEXT, fontWeight=600, color=_INK).encode(
+        x=x, y=y, text="text:N"
+    )
+    return drawn_as_svg(zero + line + bars + dots + labels, description, height=220)
 
 
 def _rows(estimates: Sequence[Estimate]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from bimodal.schema import (
     TaskRecord,
 )
 from bimodal_reports.audits import AuditedCell, compare_audits
+from bimodal_reports.dials import dial_curves
 from bimodal_reports.differences import probe_drops
 from bimodal_reports.ladder import ladder_of
 from bimodal_reports.multiplicity import with_holm
@@ -58,7 +59,7 @@ def compare(
     tasks = [
         _compare_task(manifest, configs, by_cell, predictions, probe_predictions, audits) for configs in groups.values()
     ]
-    return Comparison(run_id=manifest.run_id, tasks=with_holm(tasks))
+    return Comparison(run_id=manifest.run_id, tasks=with_holm(tasks), dials=dial_curves(tasks))
 
 
 def _task_record(manifest: Manifest, config: RunConfig) -> TaskRecord:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bimodal.schema import CellResult, Comparison, KernelBenchmark, Manifest
+from bimodal_reports.dial_section import dial_section
 from bimodal_reports.drawings import task_charts
 from bimodal_reports.kernels import kernel_view
 from bimodal_reports.view import environment_rows, task_view
@@ -52,6 +53,7 @@ def render(
         manifest=manifest,
         tasks=views,
         kernels=kernel_view(kernels),
+        overview=[dial_section(curve) for curve in comparison.dials],
         environment=environment_rows(manifest),
         cells=[(config.cell, _pretty(config.model_dump(mode="json"))) for config in manifest.cells],
         style=Markup(environment.get_template("report.css.j2").render()),

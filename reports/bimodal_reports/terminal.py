@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bimodal.schema import CellResult, Comparison, Metric, Pair, TaskComparison
+from bimodal_reports.dials import dial_answer
 from bimodal_reports.verdicts import OUTCOME_LABELS
 from bimodal_reports.wording import metric_label, number, probability, quantity, signed
 
@@ -39,6 +40,8 @@ class _ClosingTable:
                 yield _table(cells, task, all_metrics=options.max_width >= _WIDE)
             yield from _verdicts(task)
             yield from _failures(task)
+        for curve in self.comparison.dials:
+            yield Padding(Text.assemble(("Dial", "bold"), f". {dial_answer(curve)}"), (1, 0, 0, 0))
 
 
 def _belongs(result: CellResult, task: TaskComparison) -> bool:

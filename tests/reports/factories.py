@@ -337,3 +337,20 @@ def make_ladder_run(seeds: int = 1, examples: int = 40) -> FakeRun:
     manifest = make_manifest([result.config for result in results])
     pictures = {row.id: make_picture(i) for i, row in enumerate(rows)}
     return FakeRun(manifest, tuple(results), predictions, {}, pictures, {})
+
+
+def make_dial_run(gains: dict[float, float], *, seeds: int = 2, examples: int = 60) -> FakeRun:
+    """A finished run at several dials; `gains` says how much more of the targets multimodal gets right at each."""
+    results, predictions, records = [], {}, []
+    targets = make_targets(examples)
+    for dial, gain in gains.items():
+        records.append(make_dataset(dial=dial))
+        for seed in range(seeds):
+            for number, (model, keep) in enumerate({"gpt": 0.4, "multimodal": 0.4 + gain}.items()):
+                config = make_config(model, seed=seed)
+                config = config.model_copy(update={"data": config.data.model_copy(update={"dial": dial})})
+                rows = make_rows(targets, answers(targets, keep, seed=100 * seed + number))
+                results.append(make_result(config, rows))
+                predictions[config.cell] = rows
+    manifest = make_manifest([result.config for result in results], datasets=tuple(records))
+    return FakeRun(manifest, tuple(results), predictions, {}, {}, {})

@@ -7,19 +7,13 @@ never 0; a quantity that does not apply is null. A change of meaning raises `SCH
 from bimodal.schema.audit import AuditProbe, CellAudit
 from bimodal.schema.base import SCHEMA_VERSION, Modality, Record, Split, Unavailable
 from bimodal.schema.comparison import (
-    AuditDrop,
     Comparison,
     CostRatio,
     Difference,
-    Ladder,
-    LadderPart,
-    LadderStep,
     LookTaken,
     Pair,
-    ProbeDrop,
     Sample,
     SeedDifference,
-    TaskAudit,
     TaskComparison,
     Variance,
     Verdict,
@@ -37,6 +31,16 @@ from bimodal.schema.config import (
     SpeechConfig,
     TokenizerConfig,
     TrainConfig,
+)
+from bimodal.schema.evidence import (
+    AuditDrop,
+    DialCurve,
+    DialPoint,
+    Ladder,
+    LadderPart,
+    LadderStep,
+    ProbeDrop,
+    TaskAudit,
 )
 from bimodal.schema.kernels import KernelBenchmark, KernelTiming
 from bimodal.schema.results import (
@@ -76,6 +80,8 @@ __all__ = [
     "DataConfig",
     "DatasetRecord",
     "DecodeConfig",
+    "DialCurve",
+    "DialPoint",
     "Difference",
     "ImageEncoderConfig",
     "InputsSeen",

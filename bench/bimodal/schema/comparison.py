@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from bimodal.schema.base import SCHEMA_VERSION, Modality, Record
+from bimodal.schema.base import SCHEMA_VERSION, Record
+from bimodal.schema.evidence import DialCurve, Ladder, ProbeDrop, TaskAudit
 from bimodal.schema.results import DatasetRecord, TaskRecord
 
 
@@ -71,79 +72,6 @@ class Verdict(Record):
     """How many verdicts the run has."""
     sentence: str
     caveats: tuple[str, ...]
-
-
-class ProbeDrop(Record):
-    """How much of a contestant's own score is lost when its inputs are changed, averaged over its training seeds."""
-
-    contestant: str
-    probe: str
-    metric: str
-    true_value: float
-    probe_value: float
-    drop: float
-    ci95: tuple[float, float]
-
-
-class AuditDrop(ProbeDrop):
-    """A probe of `bench audit`: how much is lost when one modality is changed, and which examples flip."""
-
-    modality: Modality
-    kind: Literal["deranged", "blank", "noise", "dropped"]
-    unit: str
-    p_value: float
-    perceptual_score: float | None
-    """drop / true_value, the share of the score that rests on the modality (Gat et al. 2021, sec. 3); null where it
-    has no meaning: for metrics that fall, and scores of 0."""
-    helped: tuple[str, ...]
-    """Ids of examples answered exactly right with the true input and not with the changed one; first seed."""
-    hurt: tuple[str, ...]
-    """The other way round: right only without the truth."""
-    examples: PositiveInt
-    resamples: PositiveInt
-
-
-class TaskAudit(Record):
-    """What `bench audit` found about the contestants of one task on one data set."""
-
-    drops: tuple[AuditDrop, ...]
-    not_reproduced: tuple[str, ...]
-    """Cells whose true inputs gave other answers than after training (another device, kernel or version)."""
-
-
-class LadderPart(Record):
-    """How much of a gain comes from one thing; positive is better."""
-
-    name: Literal["capacity", "compute", "architecture", "information", "total"]
-    value: float
-    ci95: tuple[float, float]
-
-
-class LadderStep(Record):
-    """One contestant of the ladder, with what it had; costs are medians over seeds."""
-
-    contestant: str
-    score: float
-    parameters: NonNegativeInt
-    train_flops: float | None
-    """By torch's flop counter; null where it could not count."""
-    train_wall_s: float
-
-
-class Ladder(Record):
-    """The gain of `multimodal` over `gpt` in the primary metric, split into parts that add up to it."""
-
-    metric: str
-    unit: str
-    seeds: tuple[NonNegativeInt, ...]
-    examples: PositiveInt
-    total: LadderPart
-    parts: tuple[LadderPart, ...]
-    steps: tuple[LadderStep, ...]
-    parameters_ratio: float
-    """Of `gpt-wide` to `multimodal`: how fair the comparison of sizes is."""
-    train_flops_ratio: float | None
-    """Of `gpt-long` to `multimodal`, as trained."""
 
 
 class CostRatio(Record):
@@ -211,3 +139,4 @@ class Comparison(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     run_id: str
     tasks: tuple[TaskComparison, ...]
+    dials: tuple[DialCurve, ...] = ()
