@@ -85,7 +85,7 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 
     settings = load_preset(request.preset)
-    for section, values in task.settings.items():
+    for section, values in (*task.settings.items(), *source.settings.items()):
         settings[section] = {**settings.get(section, {}), **values}
     for setting in request.settings:
         _apply(settings, setting)

@@ -65,6 +65,13 @@ class DatasetSource:
 
     `data` is as `resolved` returns it. Its limits are not for here: they are applied to what is returned.
     """
+    fetch: Callable[[Path, Progress], None] | None = None
+    """`fetch(cache_dir, progress)`: bring over the network what `load` needs (`bench data get`); None: nothing.
+
+    Raises UsageError without the tools it needs, DataError for what cannot be fetched.
+    """
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that the data needs other than a preset or task has them, by section; `--set` goes before them."""
     languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Languages of the targets to choose from, by task; the first is the default. A task not in it has no choice."""
     dial: float | None = None

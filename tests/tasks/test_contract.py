@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bimodal import registry
+from bimodal.datasets import cache_dir
+from bimodal.errors import DataError
 from bimodal.schema import DataConfig
 from bimodal.tags import tags_of, words_of
 from bimodal.types import Dataset, Example, Prediction
@@ -36,8 +38,19 @@ def data(request: pytest.FixtureRequest) -> DataConfig:
 
 
 @pytest.fixture
-def dataset(data: DataConfig, data_cache: Path) -> Dataset:
-    return load(data, data_cache)
+def cache(data: DataConfig, data_cache: Path) -> Path:
+    """A cache that starts empty; the user's own for what comes over the network, which tests do not use."""
+    return data_cache if registry.load_source(data.name).fetch is None else cache_dir()
+
+
+@pytest.fixture
+def dataset(data: DataConfig, cache: Path) -> Dataset:
+    try:
+        return load(data, cache)
+    except DataError as error:
+        if "bench data get" in str(error) and registry.load_source(data.name).fetch is not None:
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture(params=sorted(registry.summaries("task")))
@@ -110,9 +123,9 @@ def test_no_example_input_or_picture_is_in_two_splits(dataset: Dataset) -> None:
         assert not first & second
 
 
-def test_files_are_in_the_data_sets_own_folder(dataset: Dataset, data_cache: Path) -> None:
+def test_files_are_in_the_data_sets_own_folder(dataset: Dataset, cache: Path) -> None:
     # `bench data get NAME --force` removes that folder, and nothing else.
-    own = data_cache / dataset.record.name
+    own = cache / dataset.record.name
     paths = [path for rows in dataset.splits.values() for row in rows for path in (row.image, row.audio) if path]
     assert all(path.is_relative_to(own) for path in paths)
 
@@ -138,7 +151,5 @@ def test_a_card_says_licence_credit_and_source(dataset: Dataset) -> None:
     assert len(record.fingerprint) == 64
 
 
-def test_loading_twice_gives_the_same_fingerprint_and_order(
-    data: DataConfig, dataset: Dataset, data_cache: Path
-) -> None:
-    assert load(data, data_cache) == dataset
+def test_loading_twice_gives_the_same_fingerprint_and_order(data: DataConfig, dataset: Dataset, cache: Path) -> None:
+    assert load(data, cache) == dataset

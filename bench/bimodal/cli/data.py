@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from bimodal.cli.app import Json, app, command, console, print_names
 
 if TYPE_CHECKING:
-    from bimodal.types import Dataset, Progress
+    from bimodal.types import Progress
+
+_T = TypeVar("_T")
 
 data_app = typer.Typer(help="What the data sets are; prepare one.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -80,16 +82,19 @@ def data_get(
     from bimodal.datasets import cache_dir, load_dataset
     from bimodal.schema import DataConfig
 
-    registry.load_source(name)
+    source = registry.load_source(name)
     if force:
         shutil.rmtree(cache_dir() / name, ignore_errors=True)
+    if source.fetch is not None:
+        fetch = source.fetch
+        _loading(lambda progress: fetch(cache_dir(), progress))
     dataset = _loading(lambda progress: load_dataset(DataConfig(name=name), progress))
     counts = ", ".join(f"{count} {split}" for split, count in dataset.record.splits.items())
     typer.echo(f"{name} is ready: {counts}; fingerprint {dataset.record.fingerprint[:12]}")
     return 0
 
 
-def _loading(load: Callable[[Progress], Dataset]) -> Dataset:
+def _loading(load: Callable[[Progress], _T]) -> _T:
     from bimodal.console import TerminalWatcher
 
     with TerminalWatcher(console(stderr=True)) as watcher:

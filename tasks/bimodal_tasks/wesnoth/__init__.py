@@ -1,0 +1,1 @@
+"""The rooms of the `wesnoth` data set: packages, scenes, portraits, translations, splits."""
