@@ -1,6 +1,6 @@
 # make demo       install if needed, run the captioning comparison, print where the report is
 # make test       install if needed, lint, test
-# make bench      time the attention kernels against torch's
+# make bench      time the attention kernels against torch's, and the statistics
 # make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
 
@@ -30,6 +30,7 @@ format: install
 
 bench: kernels
 	$(BENCH) kernels bench
+	$(VENV)/bin/pytest -o python_files='bench_*.py' -o python_functions='bench_*' tests/benchmarks
 
 calibrate: install
 	$(VENV)/bin/python -m bimodal.calibration --json calibration.json

@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bimodal.schema import CellResult, Comparison, Metric, Pair, TaskComparison
+from bimodal.schema import CellResult, Comparison, Metric, TaskComparison
 from bimodal_reports.dials import dial_answer
-from bimodal_reports.verdicts import OUTCOME_LABELS
-from bimodal_reports.wording import metric_label, number, probability, quantity, signed
+from bimodal_reports.verdicts import OUTCOME_LABELS, pair_notes
+from bimodal_reports.wording import metric_label, number, quantity
 
 _STYLES = {"better": "bold green", "worse": "bold red", "equivalent": "bold", "inconclusive": "bold yellow"}
 
@@ -106,26 +106,8 @@ def _verdicts(task: TaskComparison) -> list[RenderableType]:
     for pair in task.pairs:
         label = (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome])
         lines.append(Padding(Text.assemble(label, ". ", pair.verdict.sentence), (1, 0, 0, 0)))
-        lines += [Text(note, style="dim") for note in _notes(pair)]
+        lines += [Text(note, style="dim") for note in pair_notes(pair)]
     return lines
-
-
-def _notes(pair: Pair) -> list[str]:
-    """What stands small below a verdict."""
-    notes = ["One training of each: how much trainings vary is unknown; see --seeds."]
-    if len(pair.seeds) > 1:
-        notes = [f"By seed: {_by_seed(pair)}."]
-    if pair.look is not None:
-        notes.append(f"Look {pair.look.taken} of {pair.look.planned} planned; the interval allows for all of them.")
-    if pair.verdict.of_verdicts > 1:
-        corrected = probability(pair.verdict.p_holm)
-        notes.append(f"Corrected for {pair.verdict.of_verdicts} verdicts in this run (Holm): p {corrected}.")
-    return notes
-
-
-def _by_seed(pair: Pair) -> str:
-    found = next(found for found in pair.differences if found.metric == pair.verdict.metric)
-    return ", ".join(f"{signed(one.value, found.unit)} (seed {one.seed})" for one in found.by_seed)
 
 
 def _failures(task: TaskComparison) -> list[RenderableType]:

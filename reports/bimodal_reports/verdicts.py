@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bimodal.schema import CostRatio, Difference, LookTaken, Modality, ProbeDrop
+from bimodal.schema import CostRatio, Difference, LookTaken, Modality, Pair, ProbeDrop
 from bimodal.statistics import Needed, Outcome, VarianceParts, decide, inside_margin, needed_to_settle
 from bimodal_reports.costs import LATENCY, TRAIN_TIME
 from bimodal_reports.wording import (
@@ -17,7 +17,9 @@ from bimodal_reports.wording import (
     number,
     perceived,
     perceiving,
+    probability,
     ratio,
+    signed,
     signed_amount,
 )
 
@@ -87,6 +89,21 @@ def sentence(
     payer = what if at_floor(difference) else "it"
     text = f"{main} {details}{f'; {payer} costs {cost}' if cost else ''}."
     return f"{text} {probe}" if probe else text
+
+
+def pair_notes(pair: Pair) -> tuple[str, ...]:
+    """What stands small below a verdict: what every seed found, how often was looked, and among how many verdicts."""
+    found = next(found for found in pair.differences if found.metric == pair.verdict.metric)
+    notes = ["One training of each: how much trainings vary is unknown; see --seeds."]
+    if len(pair.seeds) > 1:
+        listed = ", ".join(f"{signed(one.value, found.unit)} (seed {one.seed})" for one in found.by_seed)
+        notes = [f"By seed: {listed}."]
+    if pair.look is not None:
+        notes.append(f"Look {pair.look.taken} of {pair.look.planned} planned; the interval allows for all of them.")
+    if pair.verdict.of_verdicts > 1:
+        corrected = probability(pair.verdict.p_holm)
+        notes.append(f"Corrected for {pair.verdict.of_verdicts} verdicts in this run (Holm): p {corrected}.")
+    return tuple(notes)
 
 
 def cost_clause(costs: Sequence[CostRatio]) -> str:

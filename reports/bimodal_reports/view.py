@@ -13,7 +13,7 @@ from bimodal_reports.fairness import fairness_table
 from bimodal_reports.pairs import modalities_seen
 from bimodal_reports.settings import flattened
 from bimodal_reports.tables import Table, cost_table, score_table
-from bimodal_reports.verdicts import OUTCOME_LABELS, headline, subject
+from bimodal_reports.verdicts import OUTCOME_LABELS, headline, pair_notes, subject
 from bimodal_reports.wording import (
     amount,
     interval,
@@ -60,6 +60,7 @@ class VerdictView:
     figures: tuple[Figure, ...]
     sentence: str
     caveats: tuple[str, ...]
+    notes: tuple[str, ...]
     chart: str = ""
     chart_note: str = ""
 
@@ -181,11 +182,16 @@ def _verdict(pair: Pair, by_key: Mapping[tuple[str, int], CellResult], colors: M
         figures=_figures(pair, found, label),
         sentence=pair.verdict.sentence,
         caveats=pair.verdict.caveats,
+        notes=(*pair_notes(pair), _detectable(found)),
         chart_note=(
             f"Thin line: 95 % interval, {interval(found.ci95, found.unit, with_sign=True)}. Thick line: 90 %. Shaded: "
             f"differences up to the declared margin of {margin_amount(pair.verdict.margin, found.unit)}."
         ),
     )
+
+
+def _detectable(found: Difference) -> str:
+    return f"A true difference of {amount(found.detectable, found.unit)} would have been found in 80 % of such runs."
 
 
 def _figures(pair: Pair, found: Difference, label: str) -> tuple[Figure, ...]:

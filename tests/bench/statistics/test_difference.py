@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from bimodal import metrics, statistics
+from bimodal.calibration.corpora import BLEU_LIKE
 
 from .rows import bleu_rows, mean, scores, two_systems
 
@@ -87,3 +90,12 @@ def test_the_interval_excludes_zero_where_the_p_value_is_below_5_percent() -> No
 def test_statistics_without_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 2\) are not \[seed, example, statistic\]"):
         statistics.paired_difference(scores(1, 2), scores(1, 2), mean, seed=0)
+
+
+def test_ten_thousand_resamples_of_five_thousand_examples_and_five_seeds_fit_into_500_mb() -> None:
+    baseline, contestant = BLEU_LIKE.statistics(np.full((2, 5), 1.0), 5000, np.random.default_rng(0))
+    tracemalloc.start()
+    statistics.paired_difference(baseline, contestant, BLEU_LIKE.aggregate, seed=0)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 500e6
