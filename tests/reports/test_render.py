@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bimodal.schema import CellResult, Comparison, Manifest
+from bimodal.schema import CellResult, Comparison, Manifest, Reference
 from bimodal_reports import compare, render
 from bimodal_reports.render import embedded_json
 
@@ -236,3 +236,28 @@ def test_a_run_without_any_result_is_shown(run: FakeRun) -> None:
 
 def test_the_same_run_renders_to_the_same_bytes(html: str, run: FakeRun) -> None:
     assert rendered(run) == html
+
+
+def test_a_run_of_several_tasks_begins_with_a_way_to_each_and_its_verdict() -> None:
+    run = make_run(12)
+    comparison = compare(run.manifest, run.results, run.predictions, run.probes)
+    twice = comparison.model_copy(update={"tasks": comparison.tasks * 2})
+    one, two = (render(run.manifest, run.results, found, run.pictures) for found in (comparison, twice))
+    assert '<nav class="tasks"' not in one
+    index = two[two.index('<nav class="tasks"') : two.index("</nav>")]
+    assert two.index("</nav>") < two.index('<article class="task"')
+    for number in (0, 1):
+        assert f'href="#task-{number}"' in index
+        assert f'id="task-{number}"' in two
+    outcome = comparison.tasks[0].pairs[0].verdict.outcome
+    assert index.count(f'class="outcome {outcome}"') == 2
+
+
+def test_a_reference_is_a_column_of_its_own_that_nobody_is_compared_with() -> None:
+    run = make_run(12)
+    bits = run.results[0].metrics["bits_per_byte"].model_copy(update={"value": 2.138})
+    reference = Reference(name="5-gram Kneser-Ney", description="n-grams", metrics={"bits_per_byte": bits})
+    results = [result.model_copy(update={"references": (reference,)}) for result in run.results]
+    html = render(run.manifest, results, compare(run.manifest, results, run.predictions, run.probes), run.pictures)
+    assert html.count(">5-gram Kneser-Ney<small>reference<") == 1
+    assert "2.138" in html
