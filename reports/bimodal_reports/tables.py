@@ -1,4 +1,4 @@
-"""Tables of the report: scores with intervals, costs with ratios. Text only; the templates lay it out."""
+"""Tables of the report, and the one of costs with ratios. Text only; the templates lay it out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bimodal.schema import AuditDrop, CellResult, Cost, Difference, Latency, Metric, Pair
+from bimodal.schema import AuditDrop, CellResult, Cost, Difference, Latency, Pair
 from bimodal_reports.wording import (
-    capitalised,
-    interval,
-    metric_label,
-    number,
     probability,
     quantity,
     ratio,
-    seeds_label,
-    signed,
-    unit_label,
 )
 
-_ABSENT = "–"
+ABSENT = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,57 +60,6 @@ def cell_label(result: CellResult, several_seeds: bool) -> str:
     """The contestant's name, with its seed where there is more than one."""
     name = result.config.contestant
     return f"{name}, seed {result.config.seed}" if several_seeds else name
-
-
-def score_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mapping[str, str], primary: str) -> Table:
-    """Metrics by contestant and probe, each with its 95 % interval, and the paired differences."""
-    several = len({cell.config.seed for cell in cells}) > 1
-    columns, sources = [], []
-    for cell in cells:
-        color = colors[cell.config.contestant]
-        columns.append(Column(cell_label(cell, several), color))
-        sources.append(cell.metrics)
-        for name, probe in cell.probes.items():
-            columns.append(Column(cell_label(cell, several), color, note=name))
-            sources.append(probe.metrics)
-    for reference in cells[0].references if cells else ():
-        # The same for every cell: it reads the text that all of them got.
-        columns.append(Column(reference.name, note="reference"))
-        sources.append(reference.metrics)
-    for pair in pairs:
-        note = f"{pair.contestant} − {pair.baseline}" + (f", {seeds_label(pair.seeds)}" if several else "")
-        columns.append(Column("Difference", note=note))
-    names = dict.fromkeys(name for metrics in sources for name in metrics)
-    rows = []
-    for name in sorted(names, key=lambda name: name != primary):
-        known = next(metrics[name] for metrics in sources if name in metrics)
-        entries = [_score(metrics.get(name)) for metrics in sources] + [_difference(pair, name) for pair in pairs]
-        direction = "higher is better" if known.higher_is_better else "lower is better"
-        note = ", ".join(part for part in (unit_label(known.unit), direction) if part)
-        rows.append(
-            Row(capitalised(metric_label(name)), note, tuple(entries), known.signature, primary=name == primary)
-        )
-    return Table(tuple(columns), (("", tuple(rows)),))
-
-
-def _score(metric: Metric | None) -> Entry:
-    if metric is None:
-        return Entry(_ABSENT)
-    detail = "" if metric.ci95 is None else interval(metric.ci95, metric.unit)
-    return Entry(number(metric.value, metric.unit), detail)
-
-
-def _difference(pair: Pair, metric: str) -> Entry:
-    for found in pair.differences:
-        if found.metric == metric:
-            excludes_zero = found.ci95[0] > 0 or found.ci95[1] < 0
-            gain = (found.value > 0) == found.higher_is_better
-            return Entry(
-                signed(found.value, found.unit),
-                f"{interval(found.ci95, found.unit, with_sign=True)}, p {p_value(found)}",
-                ("gain" if gain else "loss") if excludes_zero else "",
-            )
-    return Entry(_ABSENT)
 
 
 def p_value(found: Difference | AuditDrop) -> str:
@@ -235,7 +177,7 @@ def cost_table(cells: Sequence[CellResult], pairs: Sequence[Pair], colors: Mappi
 def _cost(line: _CostRow, cost: Cost) -> Entry:
     value = line.value(cost)
     if value is None:
-        return Entry(_ABSENT)
+        return Entry(ABSENT)
     if isinstance(value, str):
         return Entry(value, emphasis="unavailable")
     return Entry(quantity(value, line.unit), line.detail(cost))
@@ -243,7 +185,7 @@ def _cost(line: _CostRow, cost: Cost) -> Entry:
 
 def _cost_ratio(line: _CostRow, left: Sequence[Cost], right: Sequence[Cost]) -> Entry:
     below, above = _median(line, left), _median(line, right)
-    return Entry(ratio(above / below)) if below and above is not None else Entry(_ABSENT)
+    return Entry(ratio(above / below)) if below and above is not None else Entry(ABSENT)
 
 
 def _median(line: _CostRow, costs: Sequence[Cost]) -> float | None:

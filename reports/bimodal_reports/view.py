@@ -11,8 +11,9 @@ from bimodal.schema import CellResult, Difference, Manifest, Pair, TaskCompariso
 from bimodal_reports.costs import COST_LABELS, LATENCY, PARAMETERS, TRAIN_TIME
 from bimodal_reports.fairness import fairness_table
 from bimodal_reports.pairs import modalities_seen
+from bimodal_reports.scores import score_table
 from bimodal_reports.settings import flattened
-from bimodal_reports.tables import Table, cost_table, score_table
+from bimodal_reports.tables import Table, cost_table
 from bimodal_reports.verdicts import OUTCOME_LABELS, headline, pair_notes, subject
 from bimodal_reports.wording import (
     amount,
