@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bimodal import store
 from bimodal.datasets import load_dataset
-from bimodal.errors import DataError
+from bimodal.errors import UserError
 from bimodal.schema import CellAudit, CellResult, Comparison, KernelBenchmark, Manifest, PredictionRow
 from bimodal.types import Progress
 
@@ -101,6 +102,25 @@ def _rows(path: Path) -> tuple[PredictionRow, ...]:
     return store.read_jsonl(path, PredictionRow)
 
 
+_SMALL_BYTES = 16_384
+_THUMBNAIL_PX = 144
+
+
+def thumbnail(path: Path) -> bytes:
+    """A picture as PNG for the report: as it is where it is a small one, else scaled down to twice what is shown."""
+    content = path.read_bytes()
+    if path.suffix == ".png" and len(content) <= _SMALL_BYTES:
+        return content
+    from PIL import Image
+
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _pictures(run: Run, comparison: Comparison, progress: Progress) -> dict[str, bytes]:
     """The pictures of the samples that are shown, by example id; none where the data is no longer the same."""
     wanted = {sample.id for task in comparison.tasks for sample in task.samples}
@@ -108,11 +128,11 @@ def _pictures(run: Run, comparison: Comparison, progress: Progress) -> dict[str,
     for data in dict.fromkeys(config.data.whole for config in run.manifest.cells):
         try:
             dataset = load_dataset(data, progress)
-        except DataError:
+        except UserError:
             continue  # the report is still true without pictures, and says that they are missing
         if dataset.record not in run.manifest.datasets:
             continue
         for example in dataset.examples("test"):
             if example.id in wanted and example.image is not None:
-                pictures[example.id] = example.image.read_bytes()
+                pictures[example.id] = thumbnail(example.image)
     return pictures

@@ -1,8 +1,9 @@
 """Finds tasks, data sets and models by name: one module each, no table to keep.
 
 A task is a module `bimodal_tasks.<name>` with a `TASK`, a data set `bimodal_tasks.datasets.<name>` with a `SOURCE`,
-a model `bimodal_models.<name>` with a `MODEL`. Third parties add theirs through the entry-point groups
-`bimodal.tasks`, `bimodal.datasets` and `bimodal.models`, each entry naming such an object (`package.module:TASK`).
+a model `bimodal_models.<name>` with a `MODEL`, a format of own data `bimodal_tasks.formats.<name>` with a `FORMAT`.
+Third parties add theirs through the entry-point groups `bimodal.tasks`, `bimodal.datasets`, `bimodal.models` and
+`bimodal.formats`, each entry naming such an object (`package.module:TASK`).
 Names are found without importing anything heavy; importing happens when one is loaded.
 """
 
@@ -18,9 +19,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from bimodal.errors import unknown_name
-from bimodal.types import DatasetSource, ModelSpec, Task
+from bimodal.types import DatasetSource, Format, ModelSpec, Task
 
-Kind = Literal["task", "dataset", "model"]
+Kind = Literal["task", "dataset", "model", "format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ _ROOMS: dict[Kind, _Room] = {
     "task": _Room("bimodal_tasks", "TASK", "bimodal.tasks"),
     "dataset": _Room("bimodal_tasks.datasets", "SOURCE", "bimodal.datasets"),
     "model": _Room("bimodal_models", "MODEL", "bimodal.models"),
+    "format": _Room("bimodal_tasks.formats", "FORMAT", "bimodal.formats"),
 }
 
 
@@ -70,6 +72,15 @@ def load_model(name: str) -> ModelSpec:
         UsageError: no such model; the message suggests the nearest name.
     """
     return cast(ModelSpec, _load("model", name))
+
+
+def load_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: no such format; the message suggests the nearest name.
+    """
+    return cast(Format, _load("format", name))
 
 
 def _load(kind: Kind, name: str) -> Any:

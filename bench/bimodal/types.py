@@ -6,7 +6,7 @@ Torch appears in annotations only, so that the command line can import this modu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -47,6 +47,37 @@ class Dataset:
         return self.splits[split]
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An example of the user's own data, as a format's reader finds it."""
+
+    example: Example
+    where: str
+    """File and line (or entry), for messages."""
+    split: Split | None
+    """Of the file it stands in; None where the format does not say."""
+    group: str
+    """Rows of one group stay together where splits have to be drawn: captions of one picture, turns of one dialogue."""
+
+
+Reject = Callable[[Exception], None]
+"""Is told what is wrong with a row (a DataError): raises it, or counts it so that the reader goes on with the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How data lies in a folder. A module `bimodal_tasks.formats.<name>` exposes one as `FORMAT`."""
+
+    name: str
+    summary: str
+    tasks: tuple[str, ...]
+    """The first is the default."""
+    detects: Callable[[Path], bool]
+    """Whether a folder is clearly in this format, by names of files and their first lines."""
+    read: Callable[[Path, DataConfig, Reject], Iterator[Row]]
+    """`read(folder, data, reject)`: the rows of all splits."""
+
+
 Progress = Callable[[str, int, int], None]
 """`progress(what, done, total)`, called now and then by long work."""
 
@@ -77,14 +108,21 @@ class DatasetSource:
     dial: float | None = None
     """Default of `DataConfig.dial`, for a data set that can set how much its extra modality knows; None: it cannot."""
 
+    reads_folder: bool = False
+    """Whether it reads a folder of the user's (`DataConfig.path`)."""
+
     def resolved(self, data: DataConfig) -> DataConfig:
         """The configuration with this data set's defaults for what it leaves open.
 
         Raises:
-            UsageError: an unknown variant or language, or a dial or language where there is no choice.
+            UsageError: an unknown variant or language, a dial or language where there is no choice, or a folder where
+                none is read (or none where one is).
         """
+        if self.reads_folder != (data.path is not None):
+            need = "needs a folder: pass --data DIR" if self.reads_folder else "reads no folder: leave --data out"
+            raise UsageError(f"Data set {self.name!r} {need}.")
         # A task of somebody else's gets what the data set's first task gets.
-        task = data.task if data.task in self.tasks else self.tasks[0]
+        task = data.task if data.task in self.tasks or self.reads_folder else self.tasks[0]
         variant = self.variants[0] if data.variant == "default" else data.variant
         if variant not in self.variants:
             raise unknown_name(f"variant of {self.name}", variant, self.variants)
@@ -94,8 +132,10 @@ class DatasetSource:
         known = {"task": task, "variant": variant, "language": self._language(task, data.language), "dial": dial}
         return data.model_copy(update=known)
 
-    def _language(self, task: str, wanted: str | None) -> str | None:
-        languages = self.languages.get(task, ())
+    def _language(self, task: str | None, wanted: str | None) -> str | None:
+        if self.reads_folder:
+            return wanted  # its files say which there are
+        languages = self.languages.get(task or self.tasks[0], ())
         if wanted is None:
             return languages[0] if languages else None
         if not languages:

@@ -17,6 +17,7 @@ from bimodal.types import Dataset, Example, Prediction
 VARIANTS = [
     (name, variant, task)
     for name in registry.summaries("dataset")
+    if not registry.load_source(name).reads_folder  # of the user's: tests/tasks/own
     for variant in registry.load_source(name).variants
     for task in registry.load_source(name).tasks
 ]

@@ -1,18 +1,33 @@
-"""`bench data list | show | get`."""
+"""`bench data list | show | get | check`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from bimodal.cli.app import Json, app, command, console, print_names
 
+OWN_DATA = "folder"
+"""Name of the data set that reads the user's own files."""
+
 if TYPE_CHECKING:
     from bimodal.types import Progress
 
 _T = TypeVar("_T")
+
+
+def own_data_settings(folder: Path | None, format_: str | None, on_bad_example: str | None) -> tuple[str, ...]:
+    """The settings behind --data, --format and --on-bad-example."""
+    given = {
+        "data.path": None if folder is None else folder.expanduser().absolute(),
+        "data.format": format_,
+        "data.on_bad_example": on_bad_example,
+    }
+    return tuple(f"{key}={value}" for key, value in given.items() if value is not None)
+
 
 data_app = typer.Typer(help="What the data sets are; prepare one.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -92,6 +107,51 @@ def data_get(
     counts = ", ".join(f"{count} {split}" for split, count in dataset.record.splits.items())
     typer.echo(f"{name} is ready: {counts}; fingerprint {dataset.record.fingerprint[:12]}")
     return 0
+
+
+@data_app.command("check")
+@command
+def data_check(
+    folder: Annotated[Path, typer.Argument(help="Folder of your own files.")],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="How they are written: `bench list formats`. Default: found out.", show_default=False
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="For which task. Default: the format's first.", show_default=False)
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of the targets, if there is a choice.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Check your own files: counts, lengths, duplicates, look-alike pictures, and every row that cannot be used.
+
+    Exits with 2 if a row cannot be used.
+
+    Example: bench data check my-captions --format coco
+    """
+    from bimodal.datasets import load_dataset
+    from bimodal.inspection import findings, inspect
+    from bimodal.schema import DataConfig
+
+    data = DataConfig(
+        name=OWN_DATA,
+        path=str(folder.expanduser().absolute()),
+        format=format_,
+        task=task,
+        language=language,
+        on_bad_example="skip",
+    )
+    dataset = _loading(lambda progress: load_dataset(data, progress))
+    found = inspect(dataset)
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        console().print(findings(found))
+    return 2 if found.skipped else 0
 
 
 def _loading(load: Callable[[Progress], _T]) -> _T:

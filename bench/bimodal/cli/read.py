@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @app.command("list", epilog=EPILOG)
 @command
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, models, datasets, presets, kernels or settings.")],
+    what: Annotated[str, typer.Argument(help="tasks, models, datasets, formats, presets, kernels or settings.")],
     as_json: Json = False,
 ) -> int:
     """List what there is to choose from.
@@ -35,6 +35,7 @@ def list_(
         "tasks": lambda: registry.summaries("task"),
         "models": contestants.summaries,
         "datasets": lambda: registry.summaries("dataset"),
+        "formats": lambda: registry.summaries("format"),
         "presets": config.presets,
         "kernels": lambda: dict(BACKENDS),
         "settings": lambda: dict.fromkeys(config.setting_keys(), ""),

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bimodal.cli.app import EPILOG, Json, RunPath, app, command, console
+from bimodal.cli.data import OWN_DATA, own_data_settings
 
 
 @app.command(epilog=EPILOG)
@@ -25,6 +26,24 @@ def run(
     ] = "both",
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Default: the task's own.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Your own files: `bench data check DIR` first.", show_default=False),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="How they are written: `bench list formats`. Default: found out.", show_default=False
+        ),
+    ] = None,
+    on_bad_example: Annotated[
+        str | None,
+        typer.Option(
+            "--on-bad-example",
+            help="`skip`: leave own rows out that cannot be used; they are counted.",
+            show_default=False,
+        ),
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="smoke, small, base, or a TOML file of your own.")] = "small",
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds, from --seed upwards.")] = 1,
@@ -87,6 +106,8 @@ def run(
 
         bench run --task ner --dial 0,0.25,0.5,0.75,1 --seeds 3
 
+        bench run --task ner --data my-tweets --on-bad-example skip
+
         bench run --task captioning --set data.variant=hard --set train.epochs=20 --seeds 3
 
         bench run --task captioning --until-settled 10 --margin 2
@@ -105,14 +126,18 @@ def run(
         Request(
             task=task,
             model=model,
-            dataset=dataset,
+            dataset=dataset if data is None else dataset or OWN_DATA,
             preset=preset,
             seed=seed,
             seeds=looks[0].seeds if looks else seeds,
             device=device,
             kernel=kernel,
             dials=dial,
-            settings=(*((f"data.speech.engine={speech}",) if speech else ()), *(set_ or ())),
+            settings=(
+                *((f"data.speech.engine={speech}",) if speech else ()),
+                *own_data_settings(data, format_, on_bad_example),
+                *(set_ or ()),
+            ),
         )
     )
     run_id = store.new_run_id(task, model, cells[0].preset)

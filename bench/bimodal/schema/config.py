@@ -43,6 +43,12 @@ class DataConfig(Record):
     """Which split of the data set; `default` is the one its card names first."""
     dial: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """How much the extra modality knows, for a data set that has such a dial; null is its default, or no dial."""
+    path: str | None = None
+    """Folder of the user's own files (`--data`); null for a data set that a package brings."""
+    format: str | None = None
+    """How they are written (`bench list formats`); null: found out, where it is clear."""
+    on_bad_example: Literal["fail", "skip"] = "fail"
+    """What to do with own examples that cannot be used: stop and say why, or leave them out and count them."""
     inputs: Literal["true", "blank"] = "true"
     """What a contestant perceives, in training and in testing; `blank`: one constant picture, or silence."""
     train_limit: PositiveInt | None = None

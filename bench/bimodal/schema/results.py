@@ -244,6 +244,10 @@ class DatasetRecord(Record):
     modalities: tuple[Modality, ...]
     fingerprint: str
     splits: dict[Split, NonNegativeInt]
+    skipped: NonNegativeInt = 0
+    """Bad examples left out of the user's own data (`--on-bad-example skip`)."""
+    skipped_because: tuple[str, ...] = ()
+    """What was wrong with the first of them."""
 
     @property
     def label(self) -> str:

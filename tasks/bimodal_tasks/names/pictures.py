@@ -4,8 +4,9 @@
     <cache>/names/<version>/test-animal-007.png ...
     <cache>/names.lock
 
-Every picture is an OpenMoji drawing, turned, scaled and mirrored a little. Drawings are divided among the splits before
-that, so a test picture shows an animal, or a building, that nobody has seen in training.
+Every picture shows four OpenMoji drawings of a kind, each turned, scaled and perhaps mirrored: one building alone is
+hard to know for a building when only twenty others were ever seen. Drawings are divided among the splits before that,
+so a test picture shows animals, or buildings, that nobody has seen in training.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from bimodal.schema import Split
 from bimodal.types import Progress
 from bimodal_tasks.names.lexicon import LOC, MISC, ORG, PER
 from bimodal_tasks.names.sentences import SALT, shuffled
-from bimodal_tasks.openmoji.pictures import Picture, cached_pictures, folder_name
+from bimodal_tasks.openmoji.pictures import SIZE, Picture, cached_pictures, folder_name
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same packages shall give other files."""
 INDEX = "index.json"
 KIND_OF = {PER: "person", LOC: "flag", ORG: "building", MISC: "animal"}
 """What is shown for each type."""
 NOTHING = "food"
 """What is shown where the picture shall not tell."""
-POOL: dict[Split, int] = {"train": 240, "validation": 40, "test": 80}
+POOL: dict[Split, int] = {"train": 480, "validation": 40, "test": 80}
 """Pictures of each kind."""
 _SHARE = {"test": 0.25, "validation": 0.15}
 """Of the drawings; the rest is for training."""
@@ -128,9 +129,8 @@ def _build(
             for done, (kind, split, number) in enumerate(wanted):
                 if done % 50 == 0:
                     progress("draw", done, len(wanted))
-                name, bases = file_name(split, kind, number), drawings[kind][split]
-                with Image.open(path_of(bases[number % len(bases)])) as drawing:
-                    varied(drawing.convert("RGB"), name).save(temporary / name)
+                name = file_name(split, kind, number)
+                four_of(drawings[kind][split], name, path_of).save(temporary / name)
                 hashes[name] = hashlib.sha256((temporary / name).read_bytes()).hexdigest()
             store.write_json(temporary / INDEX, hashes)
             temporary.rename(folder)
@@ -138,6 +138,19 @@ def _build(
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     progress("draw", len(wanted), len(wanted))
+
+
+def four_of(drawings: list[Picture], key: str, path_of: Callable[[Picture], Path]) -> Image.Image:
+    """Four different drawings, two by two; `key` decides which, and how they are varied."""
+    left = list(drawings)
+    canvas = Image.new("RGB", (SIZE, SIZE))
+    draws = hashlib.sha256(f"{SALT}/choose/{key}".encode()).digest()
+    for corner in range(4):
+        pick = left.pop(int.from_bytes(draws[4 * corner : 4 * corner + 4], "big") % len(left))
+        with Image.open(path_of(pick)) as drawing:
+            small = drawing.convert("RGB").resize((SIZE // 2, SIZE // 2), Image.Resampling.LANCZOS)
+        canvas.paste(varied(small, f"{key}/{corner}"), (corner % 2 * SIZE // 2, corner // 2 * SIZE // 2))
+    return canvas
 
 
 def varied(drawing: Image.Image, key: str) -> Image.Image:

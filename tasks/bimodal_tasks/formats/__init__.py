@@ -1,0 +1,1 @@
+"""Formats of the user's own data, one module each; see `bimodal.types.Format`."""

@@ -1,0 +1,83 @@
+"""Line-aligned files: the same line of `train.en` and `train.de` says the same in two languages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from bimodal.types import Reject
+from bimodal_tasks.own.reading import files, numbered_lines, place, problem, split_of
+
+_NO_LANGUAGES = frozenset({"txt", "tsv", "csv", "jpg", "png", "wav", "mp3", "po", "mo", "md", "zip", "gz"})
+
+
+def aligned_files(folder: Path, *subfolders: str) -> dict[str, dict[str, Path]]:
+    """The files of each stem that exists in two or more languages, by language: `{"train": {"en": ..., "de": ...}}`.
+
+    The language is the last part of the name: `train.en`, `newstest2014.de-en.de`, `test_2016_flickr.fr`.
+    """
+    found: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in files(folder, "*.*", *(f"{name}/*.*" for name in subfolders)):
+        language = path.suffix[1:]
+        if (
+            2 <= len(language) <= 3
+            and language.isalpha()
+            and language.islower()
+            and language not in ("tsv", "txt", "csv")
+        ):
+            found[path.stem][language] = path
+    return {stem: dict(sorted(languages.items())) for stem, languages in found.items() if len(languages) > 1}
+
+
+def languages_of(aligned: dict[str, dict[str, Path]], wanted: str | None, folder: Path) -> tuple[str, str]:
+    """Source and target language: English and the other one, or the two that are there; `wanted` is the target.
+
+    Raises:
+        DataError: there is no such pair, or no way to tell which is meant.
+    """
+    known = sorted({language for languages in aligned.values() for language in languages})
+    others = [language for language in known if language != "en"]
+    if wanted is not None and wanted not in known:
+        raise problem(folder.name, f"no files in the language {wanted!r}.", f"There are: {', '.join(known)}.")
+    if wanted is not None:
+        sources = [language for language in known if language != wanted]
+        return ("en" if "en" in sources else sources[0]), wanted
+    if "en" in known and len(others) == 1:
+        return "en", others[0]
+    fix = "Say which with --set data.language=..., for example the target " + (others or known)[0] + "."
+    raise problem(folder.name, f"several target languages ({', '.join(others)}).", fix)
+
+
+def aligned_lines(source: Path, target: Path, reject: Reject) -> Iterator[tuple[int, str, str]]:
+    """Line number, source and target, for every pair of lines; empty ones are rejected.
+
+    Raises:
+        DataError: the files have different numbers of lines, so that nobody knows which belong together.
+    """
+    left, right = dict(numbered_lines(source, reject)), dict(numbered_lines(target, reject))
+    ends = [max((number for number, line in lines.items() if line), default=0) for lines in (left, right)]
+    if ends[0] != ends[1]:
+        what = f"{ends[0]} lines, but {target.name} has {ends[1]}."
+        raise problem(place(source), what, "Line-aligned files need as many lines each: find where they drift apart.")
+    for number in sorted(left.keys() & right.keys()):
+        if number > ends[0]:
+            continue
+        texts = left[number].strip(), right[number].strip()
+        if all(texts):
+            yield number, *texts
+        else:
+            empty = source if not texts[0] else target
+            reject(problem(place(empty, number), "the line is empty.", "Fill it, or remove it from both files."))
+
+
+def split_files(aligned: dict[str, dict[str, Path]], source: str, target: str) -> Iterator[tuple[str, Path, Path]]:
+    """Stem and both files, for those stems that have both languages; with several tests, the first only."""
+    seen_test = False
+    for stem, languages in sorted(aligned.items()):
+        if source in languages and target in languages:
+            is_test = split_of(Path(stem)) == "test"
+            if is_test and seen_test:
+                continue
+            seen_test |= is_test
+            yield stem, languages[source], languages[target]
