@@ -110,3 +110,14 @@ def test_kernels_pass_on_every_architecture(toolkit):
     blocks = {b.architecture: b.blocks_per_multiprocessor for b in report.binaries if b.kernel == FORWARD}
     assert blocks[80] == 2  # 64 KiB of 164, and 239 registers or fewer for each of 128 threads
     assert all(b.blocks_per_multiprocessor is None for b in report.binaries if b.kernel != FORWARD)
+
+
+def test_without_a_disassembler_instructions_are_skipped_and_not_counted_as_zero(monkeypatch, toolkit, tmp_path):
+    def missing(toolkit):
+        raise KernelUnavailableError("no disassembler")
+
+    monkeypatch.setattr("bimodal_kernels.check.static_gate.find_cuobjdump", missing)
+    report = check_static({}, architectures=(80,), sources=sources_with(tmp_path, IDLE))
+    assert [skip.proof for skip in report.skipped] == ["static gate, instructions"]
+    assert report.binaries[0].tensor_core_instructions is None
+    assert report.binaries[0].local_memory_instructions is None

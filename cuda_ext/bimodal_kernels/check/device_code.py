@@ -78,21 +78,23 @@ def compile_machine_code(
 def find_cuobjdump(toolkit: CudaToolkit) -> Path:
     """The disassembler: from the package `nvidia-cuda-cuobjdump`, else the toolkit's, else the one on PATH.
 
+    It calls nvdisasm, which must lie beside it or be on PATH.
+
     Raises:
         KernelUnavailableError: there is none.
     """
-    candidates = [toolkit.home / "bin" / "cuobjdump"]
     try:
         files = importlib.metadata.files("nvidia-cuda-cuobjdump") or []
     except importlib.metadata.PackageNotFoundError:
         files = []
-    candidates = [Path(str(file.locate())) for file in files if file.name == "cuobjdump"] + candidates
-    if found := shutil.which("cuobjdump"):
-        candidates.append(Path(found))
+    candidates = [Path(str(file.locate())) for file in files if file.name == "cuobjdump"]
+    candidates.append(toolkit.home / "bin" / "cuobjdump")
+    candidates += [Path(found) for found in [shutil.which("cuobjdump")] if found]
     for path in candidates:
-        if path.is_file() and os.access(path, os.X_OK):
+        works = path.is_file() and os.access(path, os.X_OK)
+        if works and ((path.parent / "nvdisasm").is_file() or shutil.which("nvdisasm")):
             return path
-    raise KernelUnavailableError("no disassembler: cuobjdump is missing (pip install 'bimodal[kernels]')")
+    raise KernelUnavailableError("no disassembler: cuobjdump with nvdisasm is missing (pip install 'bimodal[kernels]')")
 
 
 def disassemble(cuobjdump: Path, cubin: Path) -> dict[str, list[str]]:
