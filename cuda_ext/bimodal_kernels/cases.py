@@ -24,7 +24,8 @@ Layout = Literal["contiguous", "packed", "positions first", "sliced"]
 
 `contiguous`: [batch, heads, position, head_dim]. `packed`: views of one [batch, position, 3, heads, head_dim], as a
 fused projection leaves them (needs as many queries as keys, and as many key heads as heads). `positions first`:
-[batch, position, heads, head_dim] each. `sliced`: the first slots of a larger cache.
+[batch, position, heads, head_dim] each. `sliced`: the first slots of larger caches, that of the values
+[batch, slot, heads, head_dim].
 """
 
 Tag = Literal["edge", "cuda", "decode", "timed", "model"]
@@ -168,8 +169,9 @@ def _laid_out(case: Case, query: Tensor, key: Tensor, value: Tensor) -> tuple[Te
         query, key, value = (tensor.transpose(1, 2).contiguous().transpose(1, 2) for tensor in (query, key, value))
         return query, key, value
     if case.layout == "sliced":
-        key, value = (torch.cat([t, torch.full_like(t, torch.nan)], dim=2)[:, :, : case.keys] for t in (key, value))
-        return query, key, value
+        key, value = (torch.cat([t, torch.full_like(t, torch.nan)], dim=2) for t in (key, value))
+        value = value.transpose(1, 2).contiguous().transpose(1, 2)
+        return query, key[:, :, : case.keys], value[:, :, : case.keys]
     if query.shape != key.shape:
         raise ValueError(f"Case {case.name!r}: the packed layout needs query and key of one shape.")
     packed = torch.stack([tensor.transpose(1, 2) for tensor in (query, key, value)], dim=2)
@@ -211,6 +213,8 @@ CASES: tuple[Case, ...] = (
     Case("single", 1, 1, 1, 1, 1, 64, dtype="float16", tags=_CUDA),
     Case("causal", 1, 2, 2, 130, 130, 64, causal=True, dtype="float16", tags=_CUDA),
     Case("causal, wide, bf16", 1, 2, 2, 130, 130, 128, causal=True, dtype="bfloat16", tags=_CUDA),
+    Case("causal, one key into a tile", 1, 1, 1, 128, 193, 64, causal=True, dtype="float16", tags=_CUDA),
+    Case("one query, holes", 3, 4, 2, 1, 150, 64, mask="holes", dtype="float16", tags=_CUDA),
     Case("ragged keys, unmasked", 1, 2, 2, 64, 97, 64, dtype="float16", tags=_CUDA),
     Case("ragged queries", 2, 1, 1, 33, 128, 128, dtype="float16", tags=_CUDA),
     Case("chunked prefill", 1, 2, 1, 37, 149, 64, causal=True, dtype="bfloat16", tags=_CUDA),
@@ -226,6 +230,7 @@ CASES: tuple[Case, ...] = (
     Case("decode", 3, 4, 4, 1, 200, 64, False, "ragged", "float16", "sliced", _CUDA_DECODE),
     Case("decode, grouped, wide", 2, 8, 2, 1, 333, 128, False, "empty row", "bfloat16", tags=_CUDA_DECODE),
     Case("decode, long", 1, 2, 1, 1, 1500, 64, False, "ragged", "bfloat16", tags=_CUDA_DECODE),
+    Case("decode, many heads of one", 2, 36, 2, 1, 100, 64, False, "ragged", "float16", tags=_CUDA_DECODE),
     Case("decode, fp32", 3, 4, 4, 1, 50, 64, mask="ragged", layout="sliced", tags=_DECODE),
     Case("decode, fp32, grouped, empty", 3, 6, 2, 1, 37, 48, mask="empty row", tags=_DECODE),
     Case("decode, fp32, odd head", 2, 3, 3, 1, 300, 20, mask="ragged", tags=_DECODE),

@@ -104,16 +104,47 @@ def test_wrong_result_is_a_fault(plain_program):
     assert any(fault.startswith("out: error") for fault in found.faults)
 
 
-def test_case_the_launcher_refuses_is_a_fault(plain_program):
-    trial = all_trials()[0]
-    prepared = prepare(trial)
-    launch = replace(prepared.launch, settings={**prepared.launch.settings, "scale": -1.0})
-    run = run_program(plain_program["plain"], launch)
-    assert run.counters.bugs() == {"error": 1}
-
-
 def test_views_travel_to_the_emulator_and_back(tmp_path):
     view = torch.arange(24.0).reshape(2, 3, 2, 2).transpose(1, 2)
     launch = Launch({}, {}, {"out": view})
     (tmp_path / "results").write_bytes(torch.arange(24.0).numpy().tobytes())
     assert torch.equal(read_results(launch, tmp_path / "results")["out"], view)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"scale": 0.0}, 1),
+        ({"scale": float("inf")}, 1),
+        ({"head_dim": 96}, 1),
+        ({"heads": 3, "kv_heads": 2}, 1),
+        ({"batch": 70_000}, 9),
+    ],
+)
+@pytest.mark.parametrize("op", ["forward", "decode", "backward"])
+def test_launchers_refuse_what_the_kernels_cannot_do(plain_program, op, settings, error):
+    launch = prepare(next(trial for trial in all_trials((op,)))).launch
+    run = run_program(plain_program["plain"], replace(launch, settings={**launch.settings, **settings}))
+    assert run.counters.bugs() == {"error": error}
+
+
+@pytest.mark.parametrize("name", ["query", "key", "value"])
+def test_launchers_refuse_strides_that_are_no_multiple_of_16_bytes(plain_program, name):
+    launch = prepare(all_trials(("forward",))[0]).launch
+    wide = torch.zeros(1, 1, 64, 68, dtype=torch.float16)
+    run = run_program(plain_program["plain"], replace(launch, inputs={**launch.inputs, name: wide[..., :64]}))
+    assert run.counters.bugs() == {"error": 716}
+
+
+def test_no_keys_give_0_and_minus_infinity(plain_program):
+    launch = prepare(all_trials(("forward",))[0]).launch
+    run = run_program(plain_program["plain"], replace(launch, settings={**launch.settings, "keys": 0}))
+    assert not run.outputs["out"].any()
+    assert run.outputs["log_sum_exp"].isneginf().all()
+
+
+def test_nothing_to_do_launches_nothing(plain_program):
+    launch = prepare(all_trials(("forward",))[0]).launch
+    run = run_program(plain_program["plain"], replace(launch, settings={**launch.settings, "queries": 0}))
+    assert run.counters.bugs() == {}
+    assert run.outputs["out"].isnan().all()

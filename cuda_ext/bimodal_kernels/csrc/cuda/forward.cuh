@@ -20,6 +20,7 @@ struct ForwardTiling {
   static constexpr int kQueriesPerWarp = kRowBlocks * 16, kQueries = kWarps * kQueriesPerWarp;
   static constexpr int kKeys = HeadDim == 64 ? 64 : 32;  // per tile; registers and two blocks per multiprocessor
   static constexpr int kStages = 2;
+  static constexpr int kRegisters = 240;  // per thread: two blocks fit; left to itself, ptxas takes all 255 and spills a few
   using QueryTile = Tile<kQueries, HeadDim>;
   using KeyTile = Tile<kKeys, HeadDim>;
   static constexpr int kSharedBytes = QueryTile::kBytes + kStages * 2 * KeyTile::kBytes;
@@ -58,7 +59,7 @@ BIMODAL_PRIMITIVE void store_rows(Tile<Rows, HeadDim> tile, int row, const Accum
 }
 
 template <class Format, int HeadDim, bool Causal>
-__global__ void __launch_bounds__(ForwardTiling<HeadDim>::kThreads, 2) forward_kernel(const ForwardParams params) {
+__global__ void __maxnreg__(ForwardTiling<HeadDim>::kRegisters) forward_kernel(const ForwardParams params) {
   using Tiling = ForwardTiling<HeadDim>;
   constexpr int kKeyBlocks = Tiling::kKeys / 16, kDimBlocks = HeadDim / 16, kRowBlocks = Tiling::kRowBlocks;
   const Problem& problem = params.problem;

@@ -23,10 +23,10 @@ struct BFloat16 {};
 
 constexpr int kWarp = 32;  // lanes
 
-/// The block's dynamic shared memory, 128-byte aligned.
+/// The block's dynamic shared memory, 256-byte aligned.
 BIMODAL_PRIMITIVE unsigned char* shared_memory() {
 #if defined(__CUDACC__)
-  extern __shared__ __align__(128) unsigned char dynamic_shared_memory[];
+  extern __shared__ __align__(256) unsigned char dynamic_shared_memory[];
   return dynamic_shared_memory;
 #else
   return simt::shared_memory();
@@ -37,30 +37,35 @@ BIMODAL_PRIMITIVE unsigned char* shared_memory() {
 BIMODAL_PRIMITIVE uint32_t shared_address(const void* pointer) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
+#else
+inline const void* flip_address(const void* pointer, uint32_t flip) {
+  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(pointer) ^ flip);
+}
 #endif
 
 /// Loads four 8x8 matrices of 16-bit elements. Lane i names row i % 8 of matrix i / 8 (16 bytes, aligned); register m of
-/// lane i receives elements 2 * (i % 4) and the next of row i / 4 of matrix m.
-BIMODAL_PRIMITIVE void load_matrix_x4(uint32_t (&registers)[4], const void* row) {
+/// lane i receives elements 2 * (i % 4) and the next of row i / 4 of matrix m. The row is at `row` with the bits of `flip`
+/// inverted in its address.
+BIMODAL_PRIMITIVE void load_matrix_x4(uint32_t (&registers)[4], const void* row, uint32_t flip = 0) {
 #if defined(__CUDACC__)
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
-               : "r"(shared_address(row))
+               : "r"(shared_address(row) ^ flip)
                : "memory");
 #else
-  simt::load_matrix_x4(registers, row, false);
+  simt::load_matrix_x4(registers, flip_address(row, flip), false);
 #endif
 }
 
 /// As load_matrix_x4, each matrix transposed: lane i receives elements of column i / 4.
-BIMODAL_PRIMITIVE void load_matrix_x4_transposed(uint32_t (&registers)[4], const void* row) {
+BIMODAL_PRIMITIVE void load_matrix_x4_transposed(uint32_t (&registers)[4], const void* row, uint32_t flip = 0) {
 #if defined(__CUDACC__)
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
-               : "r"(shared_address(row))
+               : "r"(shared_address(row) ^ flip)
                : "memory");
 #else
-  simt::load_matrix_x4(registers, row, true);
+  simt::load_matrix_x4(registers, flip_address(row, flip), true);
 #endif
 }
 

@@ -27,12 +27,13 @@ constexpr uint64_t kAllKeys = ~uint64_t{0} >> (64 - Keys);
 template <bool Causal, int KeyBlocks>
 BIMODAL_PRIMITIVE void hide_scores(Accumulator (&scores)[KeyBlocks][2], uint64_t kept, int row, int first_key,
                                    int causal_offset, int lane) {
+  const uint64_t own = kept >> accumulator_column(lane, 0);  // from here on, bits at places known to the compiler
 #pragma unroll
   for (int n = 0; n < KeyBlocks * 2; n++)
 #pragma unroll
     for (int e = 0; e < 4; e++) {
-      const int column = n * 8 + accumulator_column(lane, e), query = row + accumulator_row(lane, e);
-      const bool visible = (kept >> column & 1) && (!Causal || first_key + column <= query + causal_offset);
+      const int key = first_key + n * 8 + accumulator_column(lane, e), query = row + accumulator_row(lane, e);
+      const bool visible = (own >> (n * 8 + e % 2) & 1) && (!Causal || key <= query + causal_offset);
       if (!visible) scores[n / 2][n % 2][e] = -INFINITY;
     }
 }

@@ -19,6 +19,7 @@ Machine machine;
 
 namespace {
 
+constexpr size_t kSharedAlignment = 256;  // as prim.cuh asks for
 constexpr unsigned char kNaN = 0xff;  // 0xffff is NaN in both 16-bit formats, 0xffffffff in fp32
 
 const std::function<void()>* kernel_of_this_launch;
@@ -103,10 +104,11 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>
   machine.threads.resize(size);
   machine.global_shadow.new_launch();
   for (unsigned i = 0; i < blocks; i++) {
-    // A block of memory of exactly this size, so that AddressSanitizer sees what is next to it.
-    const std::unique_ptr<void, decltype(&std::free)> memory(std::aligned_alloc(128, (shared_bytes + 127) / 128 * 128),
-                                                             &std::free);
-    machine.shared = static_cast<unsigned char*>(memory.get());
+    // Memory of exactly this size, so that AddressSanitizer sees what is next to it.
+    void* memory = nullptr;
+    if (posix_memalign(&memory, kSharedAlignment, shared_bytes > 0 ? shared_bytes : 1) != 0) std::abort();
+    const std::unique_ptr<void, decltype(&std::free)> owner(memory, &std::free);
+    machine.shared = static_cast<unsigned char*>(memory);
     machine.shared_bytes = shared_bytes;
     if (shared_bytes > 0) std::memset(machine.shared, kNaN, shared_bytes);
     if (machine.watching) machine.shared_shadow.reset(machine.shared, shared_bytes);

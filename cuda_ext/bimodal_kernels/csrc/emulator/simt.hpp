@@ -107,6 +107,7 @@ void on_access(const void* address, size_t bytes, bool write);
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __maxnreg__(...)
 #define __syncthreads() ::bimodal::simt::barrier(__FILE__, __LINE__)
 #define __syncwarp() ::bimodal::simt::warp_barrier()
 
