@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bimodal import store
+from bimodal import registry, store
 from bimodal.datasets import load_dataset
 from bimodal.errors import UserError
 from bimodal.schema import CellAudit, CellResult, Comparison, KernelBenchmark, Manifest, PredictionRow
-from bimodal.types import Progress
+from bimodal.slices import slices_of
+from bimodal.types import Dataset, Progress
 
 if TYPE_CHECKING:
     from bimodal_reports import AuditedCell
@@ -57,7 +60,7 @@ def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comp
         progress: told about a data set that has to be prepared again for its pictures.
         report: where the report goes; None is the run's own report.html.
     """
-    from bimodal_reports import compare, render
+    from bimodal_reports import Evidence, compare, render
 
     probes: dict[tuple[str, str], tuple[PredictionRow, ...]] = {}
     curves: dict[str, list[dict[str, Any]]] = {}
@@ -67,14 +70,20 @@ def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comp
             curves[result.config.cell] = store.JsonlLog(cell.train_log).rows()
         for name in result.probes:
             probes[result.config.cell, name] = _rows(cell.probe_predictions(name))
-    comparison = compare(run.manifest, run.results, predictions_of(run), probes, _audits(run))
+    datasets = _datasets(run, progress)
+    evidence = Evidence(
+        audits=_audits(run),
+        latencies=_latencies(run),
+        slices={(d.record.task, d.record.fingerprint): slices_of(d, _declared(d)) for d in datasets},
+    )
+    comparison = compare(run.manifest, run.results, predictions_of(run), probes, evidence)
     store.write_json(run.directory.comparison, comparison)
     timed = run.directory.kernels
     html = render(
         run.manifest,
         run.results,
         comparison,
-        _pictures(run, comparison, progress),
+        _pictures(datasets, comparison),
         curves=curves,
         kernels=store.read_record(timed, KernelBenchmark) if timed.exists() else None,
     )
@@ -121,18 +130,39 @@ def thumbnail(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _pictures(run: Run, comparison: Comparison, progress: Progress) -> dict[str, bytes]:
-    """The pictures of the samples that are shown, by example id; none where the data is no longer the same."""
-    wanted = {sample.id for task in comparison.tasks for sample in task.samples}
-    pictures: dict[str, bytes] = {}
+def _latencies(run: Run) -> dict[str, list[float]]:
+    """Every timed request in ms, by cell name."""
+    found = {}
+    for result in run.results:
+        timings = run.directory.cell(result.config).timings
+        if timings.exists():
+            found[result.config.cell] = json.loads(timings.read_text(encoding="utf-8"))["end_to_end_ms"]
+    return found
+
+
+def _declared(dataset: Dataset) -> tuple[str, ...]:
+    return registry.load_source(dataset.record.name).slices
+
+
+def _datasets(run: Run, progress: Progress) -> list[Dataset]:
+    """The data sets of the run, as far as they are still what they were."""
+    found = []
     for data in dict.fromkeys(config.data.whole for config in run.manifest.cells):
         try:
             dataset = load_dataset(data, progress)
         except UserError:
-            continue  # the report is still true without pictures, and says that they are missing
-        if dataset.record not in run.manifest.datasets:
-            continue
-        for example in dataset.examples("test"):
-            if example.id in wanted and example.image is not None:
-                pictures[example.id] = thumbnail(example.image)
-    return pictures
+            continue  # the report is still true without pictures and slices, and says that they are missing
+        if dataset.record in run.manifest.datasets:
+            found.append(dataset)
+    return found
+
+
+def _pictures(datasets: Sequence[Dataset], comparison: Comparison) -> dict[str, bytes]:
+    """The pictures of the samples that are shown, by example id."""
+    wanted = {sample.id for task in comparison.tasks for sample in task.samples}
+    return {
+        example.id: thumbnail(example.image)
+        for dataset in datasets
+        for example in dataset.examples("test")
+        if example.id in wanted and example.image is not None
+    }

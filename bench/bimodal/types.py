@@ -105,6 +105,8 @@ class DatasetSource:
     """Settings that the data needs other than a preset or task has them, by section; `--set` goes before them."""
     languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Languages of the targets to choose from, by task; the first is the default. A task not in it has no choice."""
+    slices: tuple[str, ...] = ()
+    """Keys of `Example.meta` by which examples are divided, to see where an extra modality pays."""
     dial: float | None = None
     """Default of `DataConfig.dial`, for a data set that can set how much its extra modality knows; None: it cannot."""
 

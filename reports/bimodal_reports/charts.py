@@ -152,6 +152,28 @@ def dial(points: Sequence[Estimate], axis_title: str, description: str) -> str:
     return drawn_as_svg(zero + line + bars + dots + labels, description, height=220)
 
 
+def places(
+    at: Mapping[str, tuple[float, float]],
+    colors: Mapping[str, str],
+    hollow: Sequence[str],
+    y_title: str,
+    description: str,
+) -> str:
+    """Contestants by latency (ms, logarithmic) and quality, each named beside its dot; those in `hollow` are hollow."""
+    values = [
+        {"label": name, "x": x, "value": y, "color": colors[name], "fill": _PAPER if name in hollow else colors[name]}
+        for name, (x, y) in at.items()
+    ]
+    low, high = min(x for x, _ in at.values()), max(x for x, _ in at.values())
+    base = alt.Chart(alt.InlineData(values=values))
+    scale = alt.Scale(type="log", domain=[low / 1.3, high * 2.2], nice=False)
+    x = alt.X("x:Q", title="one request, median ms", scale=scale, axis=alt.Axis(grid=False, tickCount=4, format="~g"))
+    y = alt.Y("value:Q", title=y_title, scale=alt.Scale(zero=True, nice=True), axis=_UPRIGHT)
+    dots = base.mark_point(size=90, strokeWidth=2, opacity=1).encode(x=x, y=y, stroke=_STROKE, fill=_FILL)
+    names = base.mark_text(align="left", dx=9, dy=-9, fontSize=_TEXT, color=_INK).encode(x=x, y=y, text="label:N")
+    return drawn_as_svg(dots + names, description, height=220)
+
+
 def _rows(estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
     return [
         asdict(row) | {"lane": index, "one": 1.0, "fill": _PAPER if row.hollow else row.color}

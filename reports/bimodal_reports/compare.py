@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from bimodal.errors import DataError
 from bimodal.schema import (
@@ -23,11 +23,24 @@ from bimodal_reports.differences import probe_drops
 from bimodal_reports.ladder import ladder_of
 from bimodal_reports.multiplicity import with_holm
 from bimodal_reports.pairs import compare_pair
+from bimodal_reports.prices import pareto_of, prices_of
 from bimodal_reports.samples import samples_of
 from bimodal_reports.scored import predictions_of, scored_cell
+from bimodal_reports.slices import search_slices
 
 BASELINE = "gpt"
-_NO_AUDITS: Mapping[str, AuditedCell] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What may be known of a run's cells beyond their results and predictions."""
+
+    audits: Mapping[str, AuditedCell] = field(default_factory=dict)
+    """By cell name, for the audited ones."""
+    latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Every timed request in ms, by cell name."""
+    slices: Mapping[tuple[str | None, str], Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    """The slices of each test example: by the data set's task and fingerprint, example id and key."""
 
 
 def compare(
@@ -35,7 +48,7 @@ def compare(
     results: Sequence[CellResult],
     predictions: Mapping[str, Sequence[PredictionRow]],
     probe_predictions: Mapping[tuple[str, str], Sequence[PredictionRow]],
-    audits: Mapping[str, AuditedCell] = _NO_AUDITS,
+    evidence: Evidence | None = None,
 ) -> Comparison:
     """Hold every contestant against the baseline of its task and data set, on the same test examples.
 
@@ -47,7 +60,7 @@ def compare(
         results: what the cells found, complete or failed.
         predictions: by cell name, for the complete ones.
         probe_predictions: by cell name and probe name.
-        audits: by cell name, for the audited ones.
+        evidence: what else is known of the cells.
 
     Raises:
         DataError: predictions are missing, or two cells of a pair answered different examples.
@@ -57,7 +70,8 @@ def compare(
     for config in manifest.cells:
         groups.setdefault((config.task, config.data.whole), []).append(config)
     tasks = [
-        _compare_task(manifest, configs, by_cell, predictions, probe_predictions, audits) for configs in groups.values()
+        _compare_task(manifest, configs, by_cell, predictions, probe_predictions, evidence or Evidence())
+        for configs in groups.values()
     ]
     return Comparison(run_id=manifest.run_id, tasks=with_holm(tasks), dials=dial_curves(tasks))
 
@@ -84,7 +98,7 @@ def _compare_task(
     by_cell: Mapping[str, CellResult],
     predictions: Mapping[str, Sequence[PredictionRow]],
     probe_predictions: Mapping[tuple[str, str], Sequence[PredictionRow]],
-    audits: Mapping[str, AuditedCell],
+    evidence: Evidence,
 ) -> TaskComparison:
     task, dataset = _task_record(manifest, configs[0]), _dataset_record(manifest, configs[0])
     seeds = len({config.seed for config in configs})
@@ -97,12 +111,13 @@ def _compare_task(
     cells = {name: {cell.seed: cell for cell in scored if cell.name == name} for name in names}
     baseline, *others = cells.values()
     drops = tuple(drop for mine in cells.values() if mine for drop in probe_drops([*mine.values()]))
-    pairs = []
-    for mine in others:
-        if common := [(baseline[seed], cell) for seed, cell in mine.items() if seed in baseline]:
-            pairs.append(
-                compare_pair(task, common, failed=failed, drops=drops, looks=manifest.looks, planned_seeds=seeds)
-            )
+    paired = [[(baseline[seed], cell) for seed, cell in mine.items() if seed in baseline] for mine in others]
+    common = [cells_of_pair for cells_of_pair in paired if cells_of_pair]
+    pairs = [
+        compare_pair(task, mine, failed=failed, drops=drops, looks=manifest.looks, planned_seeds=seeds)
+        for mine in common
+    ]
+    primaries = [next(d for d in pair.differences if d.metric == task.primary_metric) for pair in pairs]
     first_seed = scored[0].seed if scored else None
     return TaskComparison(
         task=task,
@@ -110,8 +125,13 @@ def _compare_task(
         contestants=names,
         pairs=tuple(pairs),
         probes=drops,
-        audit=compare_audits(scored, audits, task.primary_metric, order),
+        audit=compare_audits(scored, evidence.audits, task.primary_metric, order),
         ladder=ladder_of(cells, task.primary_metric),
+        prices=tuple(
+            prices_of(mine, primary, evidence.latencies) for mine, primary in zip(common, primaries, strict=True)
+        ),
+        pareto=pareto_of(cells, task.primary_metric, primaries[0].higher_is_better) if primaries else None,
+        slices=search_slices(common, task.primary_metric, evidence.slices.get((dataset.task, dataset.fingerprint), {})),
         # One training of each is enough to look at.
         samples=samples_of([cell for cell in scored if cell.seed == first_seed]),
         failed=failed,

@@ -10,11 +10,13 @@ from bimodal.schema import CellResult, Pair, TaskComparison
 from bimodal_reports.audit_section import audit_section
 from bimodal_reports.costs import COST_LABELS
 from bimodal_reports.ladder_section import ladder_section
+from bimodal_reports.price_section import price_section
+from bimodal_reports.slice_section import slice_section
 from bimodal_reports.tables import cell_label
 from bimodal_reports.view import ChartView, TaskView, VerdictView, cells_of, contestant_colors, primary_difference
 from bimodal_reports.wording import capitalised, interval, metric_label, number, ratio, signed, unit_label
 
-_EVIDENCE = (audit_section, ladder_section)
+_EVIDENCE = (audit_section, ladder_section, slice_section)
 """Sections below the scores, in order; each is left out where there is nothing to show."""
 
 
@@ -38,6 +40,7 @@ def task_charts(
         verdicts=tuple(verdicts),
         charts={name: chart for name, chart in charts.items() if chart is not None},
         evidence=tuple(section for make in _EVIDENCE if (section := make(task, colors)) is not None),
+        price=price_section(task, list(results), colors),
     )
 
 

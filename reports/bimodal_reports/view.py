@@ -120,6 +120,8 @@ class TaskView:
     charts: dict[str, ChartView] = field(default_factory=dict)
     evidence: tuple[Section, ...] = ()
     """What else was found out about the scores."""
+    price: Section | None = None
+    """What they cost, held against each other."""
 
 
 def contestant_colors(task: TaskComparison) -> dict[str, str]:

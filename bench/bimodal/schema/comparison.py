@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveInt
 
 from bimodal.schema.base import SCHEMA_VERSION, Record
-from bimodal.schema.evidence import DialCurve, Ladder, ProbeDrop, TaskAudit
+from bimodal.schema.evidence import DialCurve, Ladder, PairPrices, Pareto, ProbeDrop, SliceSearch, TaskAudit
 from bimodal.schema.results import DatasetRecord, TaskRecord
 
 
@@ -128,6 +128,9 @@ class TaskComparison(Record):
     probes: tuple[ProbeDrop, ...]
     audit: TaskAudit | None = None
     ladder: Ladder | None = None
+    prices: tuple[PairPrices, ...] = ()
+    pareto: Pareto | None = None
+    slices: SliceSearch | None = None
     samples: tuple[Sample, ...]
     failed: dict[str, str]
     """Cell name to error message, for the cells without a result."""

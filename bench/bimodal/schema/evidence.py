@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from bimodal.schema.base import Modality, Record
+from bimodal.schema.base import Modality, Record, Unavailable
 
 
 class ProbeDrop(Record):
@@ -109,3 +109,71 @@ class DialCurve(Record):
     """Whether the interval at dial 0, where there is nothing to gain, contains 0; null where dial 0 was not run."""
     rises: bool
     """Whether no step downwards is larger than the intervals at both of its ends allow."""
+
+
+class Price(Record):
+    """What a gain costs in one currency: quality per unit of it."""
+
+    cost: Literal["end_to_end_ms", "peak_memory", "energy_j", "train_wall_s"]
+    unit: str
+    extra: float | Unavailable
+    """Contestant minus baseline, averaged over seeds."""
+    extra_standard_error: float | None = None
+    """Null where it was measured once: the interval below then covers the gain's error only."""
+    gain_per_unit: float | None = None
+    """Null where the extra cost cannot be told from 0: there is then nothing to divide by."""
+    ci95: tuple[float, float] | None = None
+    """Fieller's interval."""
+
+
+class PairPrices(Record):
+    """What the gain of one contestant over the baseline costs."""
+
+    baseline: str
+    contestant: str
+    metric: str
+    unit: str
+    gain: float
+    """In the primary metric; positive is better."""
+    prices: tuple[Price, ...]
+
+
+class Pareto(Record):
+    """Which contestants are not beaten in quality and every cost at once."""
+
+    costs: tuple[str, ...]
+    """What counted beside the primary metric: the costs that all contestants have."""
+    front: tuple[str, ...]
+    beaten_by: dict[str, str]
+    """Of the others, by whom."""
+
+
+class SliceGain(Record):
+    """Where a contestant gains more, or less, than elsewhere; found on one half of the test set, tried on the other."""
+
+    contestant: str
+    key: str
+    """What examples are divided by: `length`, a key of their meta data, ..."""
+    value: str
+    examples: PositiveInt
+    """In the second half, as all numbers below but `q_found`."""
+    gain: float
+    """Of the contestant over the baseline within the slice; positive is better."""
+    ci95: tuple[float, float]
+    elsewhere: float
+    """The gain on all other examples."""
+    q_found: float
+    """P-value of the difference to elsewhere on the first half, adjusted for false discoveries."""
+    q_confirmed: float
+    """On the second half, adjusted among the slices that were found."""
+    confirmed: bool
+
+
+class SliceSearch(Record):
+    """All slices that were tried, and those that were found."""
+
+    metric: str
+    unit: str
+    tried: NonNegativeInt
+    false_discovery_rate: float
+    found: tuple[SliceGain, ...]

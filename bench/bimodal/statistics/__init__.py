@@ -18,9 +18,11 @@ from bimodal.statistics.bootstrap import (
 )
 from bimodal.statistics.contrasts import Contrast, ResampledScores, resampled_scores
 from bimodal.statistics.difference import PairedDifference, paired_difference
+from bimodal.statistics.discovery import benjamini_hochberg
 from bimodal.statistics.multiplicity import holm
 from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
 from bimodal.statistics.randomisation import randomisation_p_value
+from bimodal.statistics.ratios import fieller_interval, median_standard_error
 from bimodal.statistics.variance import VarianceParts
 from bimodal.statistics.verdict import Outcome, decide, inside_margin
 
@@ -34,11 +36,14 @@ __all__ = [
     "PairedDifference",
     "ResampledScores",
     "VarianceParts",
+    "benjamini_hochberg",
     "bootstrap_interval",
     "decide",
     "detectable_difference",
+    "fieller_interval",
     "holm",
     "inside_margin",
+    "median_standard_error",
     "needed_to_settle",
     "paired_difference",
     "percentile_interval",

@@ -89,5 +89,6 @@ SOURCE = DatasetSource(
     summary="Short English exchanges with a chat bot; the last turn is spoken by espeak-ng.",
     tasks=("dialogue",),
     variants=("only",),
+    slices=("topic",),
     load=load,
 )

@@ -134,6 +134,7 @@ SOURCE = DatasetSource(
     summary="Ambiguous names in sentences that do not say what they are; the picture does, as often as the dial says.",
     tasks=("ner",),
     variants=("pairs",),
+    slices=("type", "ambiguous", "picture tells"),
     load=load,
     dial=1.0,
 )

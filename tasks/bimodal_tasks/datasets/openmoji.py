@@ -134,6 +134,7 @@ SOURCE = DatasetSource(
     summary="Emoji pictures with their names in 14 languages; unseen combinations of known parts are held out.",
     tasks=("captioning", "translation"),
     variants=tuple(VARIANTS),
+    slices=("tone", "gender"),
     load=load,
     languages={"captioning": ("en", *LANGUAGES), "translation": LANGUAGES},
 )
