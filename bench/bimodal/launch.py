@@ -189,7 +189,7 @@ def _resumed(planned: Manifest, stored: Manifest, watcher: Watcher) -> Manifest:
     if [(task.name, task.margin) for task in planned.tasks] != [(task.name, task.margin) for task in stored.tasks]:
         was = ", ".join(f"{task.name}={task.margin:g}" for task in stored.tasks)
         raise UsageError(f"The margin was declared before this run was started ({was}), and cannot change now.")
-    if planned.looks != stored.looks:
+    if [look.seeds for look in planned.looks] != [look.seeds for look in stored.looks]:
         was = f"--until-settled {stored.looks[-1].seeds}" if stored.looks else "no --until-settled"
         raise UsageError(f"This run was started with {was}: how often it is looked at cannot change now.")
     if planned.environment.get("code") != stored.environment.get("code"):

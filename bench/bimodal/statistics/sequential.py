@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import stdtr
 
 from bimodal.statistics.bootstrap import FloatArray
 
-_NODES = 200
-"""Of the Gauss-Legendre rule; 100 give the same levels to seven digits."""
+_PATHS = 400_000
+"""Simulated runs. Levels are then known to 3 % of themselves, and the error over all looks to 0.0004."""
 
 
 def spent(fraction: float, alpha: float) -> float:
@@ -32,63 +34,49 @@ def spent(fraction: float, alpha: float) -> float:
 def nominal_levels(looks: Sequence[int], alpha: float) -> tuple[float, ...]:
     """Two-sided level of each look such that a true null is rejected at any of them with probability `alpha`.
 
-    The estimate after more seeds contains the one after fewer, so its standardised path over looks is a Brownian motion
-    seen at the fractions `looks` / last look. Its density inside the boundaries is carried from look to look by
-    quadrature, and each boundary is placed so that what leaves there is what `spent` allows. Seeds are not all the
-    information where test examples limit the estimate; looks then depend on each other more, and err together less.
+    Levels hold for Student's t of a growing number of seeds, with the variance estimated anew at every look: boundaries
+    for normal variables of known variance are too generous for the first few seeds (7 % instead of 5 % over eight looks
+    from 3 to 10 seeds). Paths of t are simulated, always the same ones, and each level is placed so that what is
+    rejected there for the first time is what `spent` allows. Seeds as the only thing that varies are the hardest case:
+    where test examples limit the estimate, looks have more in common and err together less.
 
     Args:
-        looks: number of seeds at each look, rising.
+        looks: number of seeds at each look, rising, at least 2.
         alpha: error over all looks, two-sided.
 
-    Source: Armitage, McPherson & Rowe (1969), Repeated Significance Tests on Accumulating Data; Lan & DeMets (1983);
-        Jennison & Turnbull (2000), Group Sequential Methods, ch. 7 and 19; levels used with Student's t: sec. 3.8.
+    Source: Lan & DeMets (1983); Jennison & Turnbull (1991), Exact Calculations for Sequential t, Chi-Square and F
+        Tests; Jennison & Turnbull (2000), Group Sequential Methods, ch. 7 and sec. 11.5.
     """
-    if not looks or any(later <= earlier for earlier, later in zip((0, *looks), looks, strict=False)):
-        raise ValueError(f"looks at {list(looks)} seeds: each must have more seeds than the one before.")
-    fractions = [seeds / looks[-1] for seeds in looks]
-    allowed = np.diff([0.0, *(spent(fraction, alpha) for fraction in fractions)])
-    levels = [float(allowed[0])]
-    path = _Path.until(math.sqrt(fractions[0]) * -float(ndtri(allowed[0] / 2.0)), fractions[0])
-    for before, fraction, error in zip(fractions, fractions[1:], allowed[1:], strict=False):
-        bound = path.bound(math.sqrt(fraction - before), float(error))
-        levels.append(float(2.0 * ndtr(-bound / math.sqrt(fraction))))
-        path = path.onward(bound, math.sqrt(fraction - before))
+    if not looks or looks[0] < 2 or any(later <= before for before, later in pairwise(looks)):
+        raise ValueError(f"looks at {list(looks)} seeds: the first needs 2, and each more than the one before.")
+    levels: list[float] = []
+    used = 0.0
+    running = np.ones(_PATHS, dtype=bool)
+    for seeds, p_values in zip(looks, _p_values(tuple(looks)), strict=True):
+        allowed = spent(seeds / looks[-1], alpha) - used
+        used += allowed
+        if not levels:
+            levels.append(allowed)  # exact: a single test rejects at its level
+        else:
+            levels.append(float(np.partition(p_values[running], round(allowed * _PATHS))[round(allowed * _PATHS)]))
+        running &= p_values >= levels[-1]
     return tuple(levels)
 
 
-class _Path:
-    """The density [node] of a Brownian motion that has not left the boundaries so far, with quadrature weights."""
+@lru_cache(maxsize=1)  # a run asks for the levels of two intervals
+def _p_values(looks: tuple[int, ...]) -> list[FloatArray]:
+    """Of t tests [path] at each look, on paths of differences that are 0 on average.
 
-    def __init__(self, positions: FloatArray, masses: FloatArray) -> None:
-        self._positions, self._masses = positions, masses
-
-    @staticmethod
-    def until(bound: float, variance: float) -> _Path:
-        """The motion at its first look, between plus and minus `bound`."""
-        positions, weights = _nodes(bound)
-        return _Path(positions, weights * _normal_density(positions, math.sqrt(variance)))
-
-    def bound(self, step: float, error: float) -> float:
-        """The boundary that a share `error` of all motions has passed when they have moved on by `step`."""
-        low, high = 0.0, float(self._positions.max()) + 10.0 * step
-        for _ in range(60):  # halving: 60 bits
-            middle = (low + high) / 2.0
-            outside = ndtr((-middle - self._positions) / step) + ndtr((self._positions - middle) / step)
-            low, high = (middle, high) if float(self._masses @ outside) > error else (low, middle)
-        return (low + high) / 2.0
-
-    def onward(self, bound: float, step: float) -> _Path:
-        """The motion one look later, between plus and minus `bound`."""
-        positions, weights = _nodes(bound)
-        arriving = _normal_density(positions[:, None] - self._positions, step) @ self._masses
-        return _Path(positions, weights * arriving)
-
-
-def _nodes(bound: float) -> tuple[FloatArray, FloatArray]:
-    positions, weights = np.polynomial.legendre.leggauss(_NODES)
-    return bound * positions, bound * weights
-
-
-def _normal_density(values: FloatArray, deviation: float) -> FloatArray:
-    return np.asarray(np.exp(-0.5 * (values / deviation) ** 2) / (deviation * math.sqrt(2.0 * math.pi)))
+    Between looks only the sum and the sum of squares of the differences are drawn.
+    """
+    rng = np.random.default_rng(0)
+    total, squares = np.zeros(_PATHS), np.zeros(_PATHS)
+    found = []
+    for before, seeds in zip((0, *looks), looks, strict=False):
+        added = seeds - before
+        mean = rng.normal(scale=added**-0.5, size=_PATHS)
+        total += added * mean
+        squares += added * mean**2 + (rng.chisquare(added - 1, size=_PATHS) if added > 1 else 0.0)
+        variance = (squares - total**2 / seeds) / (seeds - 1)
+        found.append(np.asarray(2.0 * stdtr(seeds - 1, -np.abs(total / seeds) / np.sqrt(variance / seeds))))
+    return found
