@@ -26,7 +26,8 @@ def check_inputs(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Te
             f"Attention wants the number of query heads ({heads}) to be a multiple of the number of "
             f"key heads ({kv_heads}); {got}."
         )
-    if not query.dtype == key.dtype == value.dtype:
+    # Under autocast they may differ: it gives all of them one.
+    if not query.dtype == key.dtype == value.dtype and not torch.is_autocast_enabled(query.device.type):
         raise ValueError(f"Attention wants one dtype; got query {query.dtype}, key {key.dtype}, value {value.dtype}.")
     if key_padding_mask is not None:
         _check_mask(key_padding_mask, wanted=(key.shape[0], key.shape[2]))
