@@ -28,10 +28,11 @@ fused projection leaves them (needs as many queries as keys, and as many key hea
 [batch, slot, heads, head_dim].
 """
 
-Tag = Literal["edge", "cuda", "decode", "timed", "model"]
+Tag = Literal["edge", "block", "cuda", "decode", "timed", "model"]
 """Who takes a row up.
 
 `edge`: every backend is tested on it against float64, with every mask, causal or not, forward and backward.
+`block`: larger than the blocks that the CPU kernels cut their work into; the CPU proof runs it as it stands.
 `cuda`: the fp16 and bf16 kernels run it, on the emulator, in the PTX interpreter (the small ones) and on a GPU.
 `decode`: one query per row against a cache, the row's mask giving the lengths.
 `timed`: `bench kernels bench` and pytest-benchmark time it.
@@ -183,7 +184,7 @@ def _tags(*tags: Tag) -> frozenset[Tag]:
     return frozenset(tags)
 
 
-_EDGE, _CUDA, _DECODE = _tags("edge"), _tags("cuda"), _tags("decode")
+_EDGE, _BLOCK, _CUDA, _DECODE = _tags("edge"), _tags("block"), _tags("cuda"), _tags("decode")
 _CUDA_DECODE = _tags("cuda", "decode")
 _TIMED, _TIMED_DECODE = _tags("timed"), _tags("timed", "decode")
 _MODEL, _MODEL_DECODE = _tags("timed", "model"), _tags("timed", "model", "decode")
@@ -205,6 +206,15 @@ CASES: tuple[Case, ...] = (
     Case("positions first, ragged blocks", 2, 2, 2, 67, 131, 48, layout="positions first", tags=_EDGE),
     Case("sliced, wide head", 1, 4, 2, 33, 70, 128, layout="sliced", tags=_EDGE),
     Case("widest head", 1, 1, 1, 9, 18, 256, tags=_EDGE),
+    # Blocks of the CPU kernels: 48 queries by 96 keys (64 backward) of vectors of up to 16; all their ends are ragged.
+    Case("whole blocks", 1, 1, 1, 96, 192, 64, causal=True, tags=_BLOCK),
+    Case("ragged blocks", 1, 2, 2, 101, 263, 64, causal=True, mask="holes", tags=_BLOCK),
+    Case("more queries than keys", 1, 2, 2, 263, 101, 64, causal=True, tags=_BLOCK),
+    Case("patches", 1, 2, 2, 197, 197, 64, layout="packed", tags=_BLOCK),
+    Case("grouped blocks", 2, 6, 2, 71, 150, 64, causal=True, mask="ragged", tags=_BLOCK),
+    Case("wide, ragged", 1, 2, 1, 50, 130, 128, causal=True, mask="holes", tags=_BLOCK),
+    Case("odd width", 1, 2, 1, 50, 130, 37, causal=True, mask="empty row", tags=_BLOCK),
+    Case("few queries, many keys", 1, 6, 2, 4, 1111, 64, causal=True, mask="holes", tags=_BLOCK),
     # CUDA kernels: around the borders of their tiles (16, 64 and 128 rows), both widths of head, both dtypes.
     Case("one tile", 1, 1, 1, 64, 64, 64, dtype="float16", tags=_CUDA),
     Case("one tile, wide", 1, 1, 1, 64, 64, 128, dtype="float16", tags=_CUDA),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bimodal.cli.app import Json, app, command, console
+from bimodal.errors import UsageError
 
 kernels_app = typer.Typer(help="Compile, prove and time the attention kernels.", no_args_is_help=True)
 app.add_typer(kernels_app, name="kernels")
@@ -60,6 +61,13 @@ def kernels_check(
             "--only", help="One proof: native, emulator, interpreter or static; repeatable.", show_default=False
         ),
     ] = None,
+    mutate: Annotated[
+        bool, typer.Option("--mutate", help="Test the proofs instead: each small wrong edit must be noticed (long).")
+    ] = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", help="With --mutate: only mutants of this group; repeatable.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Prove the kernels right, as far as that goes without a GPU, and print one table.
@@ -71,13 +79,17 @@ def kernels_check(
         bench kernels check
 
         bench kernels check --only native
+
+        bench kernels check --mutate --group native
     """
     from bimodal.console import TerminalWatcher
-    from bimodal.kernel_proofs import outcomes, proof_table
+    from bimodal.kernel_proofs import mutation_outcome, outcomes, proof_table
     from bimodal_kernels.check.outcome import exit_code
 
+    if group and not mutate:
+        raise UsageError("--group chooses among mutants: it needs --mutate.")
     with TerminalWatcher(console(stderr=True)) as watcher:
-        found = outcomes(only, watcher)
+        found = (mutation_outcome(group, watcher),) if mutate else outcomes(only, watcher)
     if as_json:
         typer.echo(json.dumps([asdict(outcome) for outcome in found]))
     else:

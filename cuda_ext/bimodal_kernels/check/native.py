@@ -76,7 +76,7 @@ def _all_cases(found: Findings) -> Iterator[list[str]]:
     from bimodal_kernels.cases import EDGES, tagged
 
     for dtype in TOLERANCE:
-        for case in EDGES:
+        for case in (*tagged("block"), *EDGES):
             found.cases += 1
             yield _check_attention(replace(case, dtype=dtype), found)
         for case in tagged("decode"):
