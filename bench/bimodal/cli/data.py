@@ -62,11 +62,18 @@ def data_show(
         typer.Option("--dial", min=0, max=1, help="How much the extra modality knows, where it can be set."),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Examples shown per split.")] = 3,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the card here, with pictures and sounds.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Show a data set's card: splits, licence, attribution, fingerprint, samples.
 
-    Example: bench data show openmoji --variant hard
+    Examples:
+        bench data show openmoji --variant hard
+
+        bench data show chatterbot --html card.html --samples 10
     """
     from bimodal.card import card
     from bimodal.datasets import load_dataset
@@ -76,6 +83,12 @@ def data_show(
     dataset = _loading(lambda progress: load_dataset(data, progress))
     if as_json:
         typer.echo(dataset.record.model_dump_json())
+    elif html is not None:
+        from bimodal.card_html import card_html
+        from bimodal.files import write_text
+
+        write_text(html, card_html(dataset, samples))
+        typer.echo(f"Card: {html}")
     else:
         console().print(card(dataset, samples))
     return 0
