@@ -128,21 +128,6 @@ def check_trials(
     return tuple(reports)
 
 
-def first_fault(trials: Sequence[Trial], builds: Sequence[Build], sources: Path) -> str | None:
-    """The first thing that is wrong with (changed) kernels, looked for in the order of builds and trials.
-
-    Raises:
-        KernelUnavailableError: they do not compile.
-    """
-    for build in builds:
-        program = emulator(build, sources)
-        for trial in trials:
-            report = check_trial(trial, {build: program})
-            if report.faults:
-                return f"{report.name}: {report.faults[0]}"
-    return None
-
-
 def check_trial(trial: Trial, programs: Mapping[Build, Path]) -> Report:
     """Run one trial on the given builds."""
     prepared = prepare(trial)

@@ -1,8 +1,6 @@
 // Launches decode: the splits, then their combination.
 #include "decode.cuh"
 
-#include <algorithm>
-
 #include "launch.hpp"
 #include "launch_kernel.cuh"
 #include "prim.cuh"
@@ -10,18 +8,11 @@
 namespace bimodal {
 namespace {
 
-constexpr int kKeysPerTile = DecodeTiling<64>::kKeys, kHeadsPerBlock = DecodeTiling<64>::kHeads;
-static_assert(kKeysPerTile == DecodeTiling<128>::kKeys && kHeadsPerBlock == DecodeTiling<128>::kHeads);
-
-int blocks_per_split(int heads, int kv_heads) {
-  return kv_heads * static_cast<int>(blocks_for(heads / kv_heads, kHeadsPerBlock));
-}
-
 template <class Format, int HeadDim>
 cudaError_t launch(const DecodeParams& params, cudaStream_t stream) {
   using Tiling = DecodeTiling<HeadDim>;
   const dim3 grid(static_cast<unsigned>(params.splits),
-                  static_cast<unsigned>(blocks_per_split(params.heads, params.kv_heads)),
+                  static_cast<unsigned>(decode_blocks_per_split(params.heads, params.kv_heads)),
                   static_cast<unsigned>(params.batch));
   const cudaError_t error =
       launch_kernel(decode_kernel<Format, HeadDim>, grid, Tiling::kThreads, Tiling::kSharedBytes, stream, params);
@@ -36,16 +27,6 @@ cudaError_t launch(const DecodeParams& params, cudaStream_t stream) {
 }
 
 }  // namespace
-
-int decode_splits(int batch, int heads, int kv_heads, int max_length, int sm_count) {
-  constexpr int kBlocksPerMultiprocessor = 2;  // what shared memory allows on every target but the smallest
-  const int tiles = std::max(1, static_cast<int>(blocks_for(max_length, kKeysPerTile)));
-  const int64_t blocks = std::max<int64_t>(1, static_cast<int64_t>(batch) * blocks_per_split(heads, kv_heads));
-  const int64_t wanted = kBlocksPerMultiprocessor * static_cast<int64_t>(sm_count) / blocks;
-  const int splits = static_cast<int>(std::clamp<int64_t>(wanted, 1, tiles));
-  const int tiles_per_split = (tiles + splits - 1) / splits;
-  return (tiles + tiles_per_split - 1) / tiles_per_split;  // no split stays empty
-}
 
 cudaError_t launch_decode(const DecodeParams& params, cudaStream_t stream) {
   if (const cudaError_t error = check_problem(params.head_dim, params.scale, params.batch, params.heads,

@@ -7,6 +7,7 @@
 //
 // Source: Dao, Haziza, Massa, Sizov 2023, Flash-Decoding for long-context inference.
 #pragma once
+#include "decode_splits.hpp"
 #include "layout.cuh"
 #include "params.hpp"
 #include "softmax.cuh"
@@ -18,8 +19,9 @@ namespace bimodal {
 template <int HeadDim>
 struct DecodeTiling {
   static constexpr int kWarps = 4, kThreads = kWarps * prim::kWarp;
-  static constexpr int kHeads = 16;  // query heads per block
+  static constexpr int kHeads = kDecodeHeads;
   static constexpr int kKeysPerWarp = 16, kKeys = kWarps * kKeysPerWarp;
+  static_assert(kKeys == kDecodeKeys && kHeads == 16, "what the splits are planned with, and a tensor core's rows");
   static constexpr int kStages = 2;
   using QueryTile = Tile<kHeads, HeadDim>;
   using KeyTile = Tile<kKeys, HeadDim>;

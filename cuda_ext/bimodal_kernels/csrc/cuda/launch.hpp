@@ -2,6 +2,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include "decode_splits.hpp"
 #include "params.hpp"
 
 namespace bimodal {
@@ -17,8 +18,5 @@ cudaError_t launch_forward(const ForwardParams& params, cudaStream_t stream);
 cudaError_t launch_backward(const BackwardParams& params, cudaStream_t stream);
 
 cudaError_t launch_decode(const DecodeParams& params, cudaStream_t stream);
-
-/// How many splits keep `sm_count` multiprocessors busy; 1 where batch and heads do already.
-int decode_splits(int batch, int heads, int kv_heads, int max_length, int sm_count);
 
 }  // namespace bimodal

@@ -92,7 +92,7 @@ struct DecodeParams {
   Input key, value;    // [batch, kv_heads, capacity >= max_length, head_dim]
   Output out;          // like query
   float* log_sum_exp;  // [batch, heads], dense; null: not wanted
-  int splits;          // see decode_splits() in launch.hpp; 1 needs no workspace
+  int splits;          // see decode_splits.hpp; 1 needs no workspace
   float* partial_out;          // workspace [splits, batch, heads, head_dim], dense
   float* partial_log_sum_exp;  // workspace [splits, batch, heads], dense; base 2
 
