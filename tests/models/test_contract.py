@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 import bimodal_models
 from bimodal.types import Cache, Context
+from bimodal_kernels import loader
 
 SPECS = {
     name: module.MODEL
@@ -158,12 +159,37 @@ def test_every_weight_gets_a_gradient(spec, build, make):
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
 
 
-def test_all_kernels_compute_the_same(spec, build, make):
-    batch, states = make.batch(spec.modalities), []
-    for kernel in ("sdpa", "reference"):
-        model = make.shaken(build(kernel=kernel))
+@pytest.mark.parametrize("kernel", ["native", "reference"])
+def test_all_kernels_compute_the_same(kernel, spec, build, make):
+    needs(kernel)
+    batch, states, gradients = make.batch(spec.modalities), [], []
+    for name in ("sdpa", kernel):
+        model = make.shaken(build(kernel=name))
         states.append(model.hidden(batch.tokens, context=model.encode(batch)))
+        states[-1].square().mean().backward()
+        gradients.append({label: weight.grad for label, weight in model.named_parameters() if weight.grad is not None})
     torch.testing.assert_close(*states, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["native", "reference"])
+def test_all_kernels_decode_the_same(kernel, spec, build, make):
+    needs(kernel)
+    batch, steps = make.batch(spec.modalities), []
+    for name in ("sdpa", kernel):
+        model = make.shaken(build(kernel=name))
+        context = model.encode(batch)
+        logits, cache = model.prefill(batch.tokens, batch.lengths, max_length=12, context=context)
+        steps.append([logits])
+        for token in (1, 2, 3):
+            logits, cache = model.decode(torch.full((4,), token), cache, context=context)
+            steps[-1].append(logits)
+    torch.testing.assert_close(*steps, atol=2e-5, rtol=1e-5)
+
+
+def needs(kernel: str) -> None:
+    if kernel == "native" and (reason := loader.obstacle("native")) is not None:
+        pytest.skip(reason)
 
 
 def test_kernel_that_cannot_run_is_refused_at_build(build):

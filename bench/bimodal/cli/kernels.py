@@ -143,3 +143,39 @@ def kernels_bench(
         write_text(markdown_file, markdown(found))
     console().print(table(found))
     return 0
+
+
+@kernels_app.command("gain")
+@command
+def kernels_gain(
+    task: Annotated[str, typer.Option("--task", help="What is to be done: see `bench list tasks`.")] = "captioning",
+    preset: Annotated[str, typer.Option("--preset", help="smoke, small, base, or a TOML file of your own.")] = "small",
+    against: Annotated[str, typer.Option("--against", help="The other backend.")] = "sdpa",
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="For each contestant and piece of work.")] = 20.0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting, such as threads=1; repeatable.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Time training steps and generation of both contestants on `native` and on another backend, in turns.
+
+    Example: bench kernels gain --preset small
+    """
+    from bimodal.config import Request, plan
+    from bimodal.console import TerminalWatcher
+    from bimodal.kernel_gain import measure_gain
+
+    cells = plan(Request(task=task, model="both", preset=preset, device="cpu", settings=set_ or ()))
+    with TerminalWatcher(console(stderr=True)) as watcher:
+        gains = [gain for cell in cells for gain in measure_gain(cell, ("native", against), seconds, watcher.progress)]
+    if as_json:
+        typer.echo(json.dumps([asdict(gain) for gain in gains]))
+        return 0
+    for gain in gains:
+        typer.echo(
+            f"{gain.model}, {gain.work}: {gain.kernels[0]} {gain.milliseconds[0]:.0f} ms, "
+            f"{gain.kernels[1]} {gain.milliseconds[1]:.0f} ms, {gain.speedup:.2f} times as fast "
+            f"({gain.low:.2f} to {gain.high:.2f})"
+        )
+    return 0
