@@ -35,11 +35,18 @@ Workspace workspace(const Shape& shape, bool in_place) {
           scratch.take(copy),    scratch.take(copy),  scratch.take(keys),    scratch.take(keys)};
 }
 
-// A key head and the sums of its gradients over the blocks of queries so far; keys [first, touched) have a sum.
+// The gradient of a key head's keys or values: a sum over blocks of queries, kept in `sum` until the last block, which adds
+// its own and writes to `result` (they may be the same). Results may lie in rows a power of two apart, which compete
+// for the same sets of the cache; sums are kept together.
+struct Gradient {
+  Rows sum, result;
+};
+
 struct KeyHead {
   Rows key, value;
-  Rows grad_key, grad_value;
-  int64_t touched;
+  Gradient grad_key, grad_value;
+  int64_t touched;    // keys before it (and after what padding cuts off) have a sum
+  bool last;          // the last block of queries
 };
 
 // delta[query] = scale * sum over d of grad_out * out; 0 for the queries that fill up the last vector.
@@ -85,11 +92,10 @@ void weigh(const Workspace& w, const View& view, const QueryBlock& block, const 
     }
     multiply_add<M, N>(tile, key.data + j * key.stride, key.stride, 1, w.packed_query + v * W, kQueryBlock, dim);
     if (hides_some(view, v, j, M)) hide<M, N>(tile, view, v, j);
-    BIMODAL_UNROLL for (int i = 0; i < M; i++) {
-      BIMODAL_UNROLL for (int c = 0; c < N; c++) {
-        // Subtracted last: sums that start from -log_sum would be rounded at its size at every step.
-        store(weights + i * kQueryBlock + c * W, exp2(tile[i][c] - load(log_sum + (v + c) * W)));
-      }
+    BIMODAL_UNROLL for (int c = 0; c < N; c++) {
+      // Subtracted last: sums that start from -log_sum would be rounded at its size at every step.
+      const Vec whole = load(log_sum + (v + c) * W);
+      BIMODAL_UNROLL for (int i = 0; i < M; i++) store(weights + i * kQueryBlock + c * W, exp2(tile[i][c] - whole));
     }
     BIMODAL_UNROLL for (int c = 0; c < N; c++) {
       BIMODAL_UNROLL for (int i = 0; i < M; i++) tile[i][c] = -load(delta + (v + c) * W);
@@ -109,13 +115,14 @@ void weigh(const Workspace& w, const View& view, const QueryBlock& block, const 
 
 // gradient[key] += sum over queries of weights[key][query] * rows[query], for the keys of the view.
 template <int kHeadDim>
-void add_to_keys(const Rows& gradient, int64_t touched, const View& view, const float* weights, const Rows& rows,
+void add_to_keys(const Gradient& gradient, const KeyHead& head, const View& view, const float* weights, const Rows& rows,
                  int num_rows, int64_t dim) {
-  const bool fresh = view.first >= touched;    // nothing to add to
-  if (!fresh) zero_rows(gradient, touched, view.first + view.count, dim);
-  float* sum = gradient.data + view.first * gradient.stride;
+  const bool fresh = view.first >= head.touched;    // nothing to add to
+  if (!fresh) zero_rows(gradient.sum, head.touched, view.first + view.count, dim);
+  const float* sum = gradient.sum.data + view.first * gradient.sum.stride;
+  const Rows& to = head.last ? gradient.result : gradient.sum;
   multiply_rows<kHeadDim>(view.count, dim, weights, kQueryBlock, 1, rows.data, rows.stride,
-                          {fresh ? nullptr : sum, gradient.stride, nullptr, sum, gradient.stride, nullptr},
+                          {fresh ? nullptr : sum, gradient.sum.stride, nullptr, to.data + view.first * to.stride, to.stride, nullptr},
                           [&](int key, int) { return queries_seeing(view, key, num_rows); });
 }
 
@@ -149,8 +156,8 @@ void differentiate_block(const BackwardParams& p, const Workspace& w, int64_t b,
     const Rows key{head.key.data + first * head.key.stride, head.key.stride};
     const Rows value{head.value.data + first * head.value.stride, head.value.stride};
     weigh<kHeadDim>(w, view, block, key, value, log_sum, log_sum_low, delta, dim);
-    add_to_keys<kHeadDim>(head.grad_value, head.touched, view, w.weights, grad_out, block.rows, dim);
-    add_to_keys<kHeadDim>(head.grad_key, head.touched, view, w.grad_scores, query, block.rows, dim);
+    add_to_keys<kHeadDim>(head.grad_value, head, view, w.weights, grad_out, block.rows, dim);
+    add_to_keys<kHeadDim>(head.grad_key, head, view, w.grad_scores, query, block.rows, dim);
     const bool begin = first == span.first, end = first + count == span.last;
     multiply_rows<kHeadDim>(block.rows, dim, w.grad_scores, 1, kQueryBlock, key.data, key.stride,
                             {begin ? nullptr : w.grad_query_sum, dim, nullptr, end ? grad_query.data : w.grad_query_sum,
@@ -161,43 +168,42 @@ void differentiate_block(const BackwardParams& p, const Workspace& w, int64_t b,
   rows_written(grad_query, p.grad_query, shape, p.storage, b, h, block.first, block.rows);
 }
 
-// Blocks [begin, end) of the queries of a key head (its group's heads one after the other), into sums of dK and dV.
+// Blocks [begin, end) of the queries of a key head (its group's heads one after the other).
 struct Part {
   int64_t b, key_head, begin, end;
 };
 
-void differentiate_part(const BackwardParams& p, const Workspace& w, const Part& part, const Rows& grad_key, const Rows& grad_value) {
+void differentiate_part(const BackwardParams& p, const Workspace& w, const Part& part, const Gradient& grad_key,
+                        const Gradient& grad_value) {
   const Shape& shape = p.shape;
   const int64_t dim = padded_head_dim(shape), blocks = count_query_blocks(shape.queries), group = shape.heads / shape.kv_heads;
   const KeySpan span = key_span(p.keep ? p.keep + part.b * shape.keys : nullptr, shape.keys);
   KeyHead head{rows_to_read(p.key, shape, p.storage, part.b, part.key_head, 0, shape.keys, w.key_copy),
                rows_to_read(p.value, shape, p.storage, part.b, part.key_head, 0, shape.keys, w.value_copy),
-               grad_key, grad_value, span.first};
+               grad_key, grad_value, span.first, false};
   const auto differentiate = dim == 64 ? differentiate_block<64> : dim == 128 ? differentiate_block<128> : differentiate_block<0>;
   for (int64_t i = part.begin; i < part.end; i++) {
+    head.last = i + 1 == part.end;
     const QueryBlock block = query_block(shape.queries, i % blocks);
     differentiate(p, w, part.b, part.key_head * group + i / blocks, block, span, head);
   }
-  for (const Rows& gradient : {grad_key, grad_value}) {
-    zero_rows(gradient, 0, span.first, dim);
-    zero_rows(gradient, head.touched, shape.keys, dim);
+  for (const Rows& result : {grad_key.result, grad_value.result}) {
+    zero_rows(result, 0, span.first, dim);
+    zero_rows(result, head.touched, shape.keys, dim);
   }
 }
 
-// A key head whose queries are one task. A single block of queries writes its results in place; sums over several are
-// kept together in scratch, where rows do not compete for the same cache sets as rows a power of two apart do.
+// A key head as one task. Its last block is the last of a head's, which sees all keys that any sees.
 void differentiate_whole(const BackwardParams& p, int64_t b, int64_t key_head, int64_t blocks) {
   const Shape& shape = p.shape;
   const Workspace w = workspace(shape, used_in_place(shape, p.storage));
-  const bool direct = blocks == 1 && used_in_place(shape, p.storage);
-  const auto sums = [&](const Heads& tensor, float* scratch) {
-    return direct ? Rows{row_pointer<float>(tensor, b, key_head, 0), tensor.row_stride} : Rows{scratch, padded_head_dim(shape)};
+  const auto gradient = [&](const Heads& tensor, float* sum) {
+    return Gradient{{sum, padded_head_dim(shape)}, rows_to_write(tensor, shape, p.storage, b, key_head, 0, sum)};
   };
-  const Rows grad_key = sums(p.grad_key, w.grad_key_sum), grad_value = sums(p.grad_value, w.grad_value_sum);
+  const Gradient grad_key = gradient(p.grad_key, w.grad_key_sum), grad_value = gradient(p.grad_value, w.grad_value_sum);
   differentiate_part(p, w, {b, key_head, 0, blocks}, grad_key, grad_value);
-  if (direct) return;
-  copy_rows_out(grad_key, p.grad_key, shape, p.storage, b, key_head, 0, shape.keys);
-  copy_rows_out(grad_value, p.grad_value, shape, p.storage, b, key_head, 0, shape.keys);
+  rows_written(grad_key.result, p.grad_key, shape, p.storage, b, key_head, 0, shape.keys);
+  rows_written(grad_value.result, p.grad_value, shape, p.storage, b, key_head, 0, shape.keys);
 }
 
 // sums[part][key][head_dim], added up in order of the parts, to a gradient's key head.
@@ -225,10 +231,11 @@ void attention_backward(const BackwardParams& p, const Pool& pool) {
   const auto sums = std::make_unique_for_overwrite<float[]>(key_heads * 2 * parts * size);
   deal_out(key_heads * parts, used, [&](int64_t task) {
     const int64_t head = task / parts, part = parts - 1 - task % parts;    // later queries first: causality makes them longer
-    float* grad_key = sums.get() + (head * 2 * parts + part) * size;
+    const Rows grad_key{sums.get() + (head * 2 * parts + part) * size, dim};
+    const Rows grad_value{grad_key.data + parts * size, dim};
     differentiate_part(p, workspace(shape, used_in_place(shape, p.storage)),
                        {head / shape.kv_heads, head % shape.kv_heads, blocks * part / parts, blocks * (part + 1) / parts},
-                       {grad_key, dim}, {grad_key + parts * size, dim});
+                       {grad_key, grad_key}, {grad_value, grad_value});
   });
   deal_out(key_heads * 2, used, [&](int64_t task) {
     const int64_t head = task / 2;

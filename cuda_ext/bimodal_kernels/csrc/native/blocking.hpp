@@ -74,7 +74,7 @@ struct View {
 };
 
 inline View view_keys(int64_t first, int count, const QueryBlock& block, bool causal, int64_t offset, const bool* keep) {
-  View view{};
+  View view;
   view.first = first;
   view.count = count;
   view.causal = causal;

@@ -8,8 +8,6 @@
 // still in registers, and only a tile whose maximum leaves the margin moves the reference and rescales what was done.
 //
 // Sources: see blocking.hpp; rescaling only when needed: Zadouri et al. 2026 (FlashAttention-4), conditional rescaling.
-#include <numbers>
-
 #include "attention.hpp"
 #include "blocking.hpp"
 #include "decode.hpp"
@@ -107,12 +105,13 @@ void reciprocal_sums(const Softmax& state, int vectors, float* reciprocal) {
   }
 }
 
-void write_log_sum_exp(const Softmax& state, int rows, float* log_sum_exp) {
-  for (int r = 0; r < rows; r++) {
-    const double sum = state.sum[r / W][r % W], reference = state.reference[r / W][r % W];
-    const double log_sum = (reference + std::log2(sum)) * std::numbers::ln2;    // rounded once: gradients rest on it
-    log_sum_exp[r] = sum > 0 ? static_cast<float>(log_sum) : -std::numeric_limits<float>::infinity();
+void write_log_sum_exp(const Softmax& state, const QueryBlock& block, float* log_sum_exp) {
+  alignas(64) float lanes[kQueryBlock];
+  for (int v = 0; v < block.vectors; v++) {
+    const Vec nothing = broadcast(-std::numeric_limits<float>::infinity());
+    store(lanes + v * W, state.sum[v] > Vec{} ? log_of_scaled(state.sum[v], state.reference[v]) : nothing);
   }
+  std::copy_n(lanes, block.rows, log_sum_exp);
 }
 
 struct Workspace {
@@ -153,7 +152,7 @@ void attend_block(const ForwardParams& p, const Workspace& w, int64_t b, int64_t
   }
   if (span.first >= span.last) zero_rows(out, 0, block.rows, dim);
   rows_written(out, p.out, p.shape, p.storage, b, h, block.first, block.rows);
-  write_log_sum_exp(state, block.rows, p.log_sum_exp + (b * p.shape.heads + h) * p.shape.queries + block.first);
+  write_log_sum_exp(state, block, p.log_sum_exp + (b * p.shape.heads + h) * p.shape.queries + block.first);
 }
 
 // Blocks [begin, end) of a head's queries.

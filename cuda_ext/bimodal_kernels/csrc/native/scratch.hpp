@@ -27,14 +27,15 @@ class Scratch {
 #endif
   }
 
-  // The next `floats` floats, on cache lines of their own.
+  // The next `floats` floats, on cache lines of their own. Never a multiple of 4 KiB from the one before: a load right after
+  // a store to the same offset in another page would wait for it ("4K aliasing").
   float* take(int64_t floats) {
     float* taken = next_;
     next_ += padded(floats);
     return taken;
   }
 
-  static constexpr int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16; }
+  static constexpr int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16 + 5 * 16; }
 
  private:
   static constexpr std::align_val_t kAlignment{64};

@@ -127,6 +127,20 @@ BIMODAL_INLINE Vec exp2(Vec x) {
 #endif
 }
 
+// ln(2^exponent * x) for normal x > 0, within 1e-7 of the larger of the result and 1: the logarithm of x's mantissa m in
+// [sqrt(1/2), sqrt(2)) is 2 artanh((m - 1) / (m + 1)), and the power of 2 joins in a single rounding.
+BIMODAL_INLINE Vec log_of_scaled(Vec x, Vec exponent) {
+  const IntVec bits = std::bit_cast<IntVec>(x), power = (bits - 0x3f3504f3) >> 23;
+  const Vec m = std::bit_cast<Vec>(bits - (power << 23)), one = broadcast(1.0f);
+  const Vec t = (m - one) / (m + one), t2 = t * t;
+  Vec p = broadcast(2.0f / 9);
+  p = p * t2 + broadcast(2.0f / 7);
+  p = p * t2 + broadcast(2.0f / 5);
+  p = p * t2 + broadcast(2.0f / 3);
+  p = p * t2 + broadcast(2.0f);
+  return (exponent + __builtin_convertvector(power, Vec)) * broadcast(0.693147180559945309f) + p * t;
+}
+
 // One stage of a butterfly between rows i and i + kStep: each lower row takes both rows' elements of even
 // kStep-blocks, each upper row those of odd ones.
 template <int kStep>
