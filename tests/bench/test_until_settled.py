@@ -20,9 +20,9 @@ from bimodal_reports import compare
 
 from ..reports.factories import answers, make_dataset, make_failed, make_result, make_rows, make_targets
 
-TARGETS = make_targets(12)
-CELLS = plan(Request("captioning", preset="smoke", seeds=3))
-LOOKS = plan_looks(3, 6)
+TARGETS = make_targets(8)
+CELLS = plan(Request("captioning", preset="smoke", seeds=5))
+LOOKS = plan_looks(5, 8)
 DATASET = make_dataset(task=CELLS[0].data.task, language=CELLS[0].data.language)
 
 
@@ -75,52 +75,52 @@ def seeds_of(manifest: Manifest) -> list[int]:
 
 
 def test_seeds_are_added_until_the_verdict_settles(pretended: Callable[[int], PretendedBench]) -> None:
-    bench = pretended(5)
+    bench = pretended(7)
     manifest = bench.launch()
-    assert seeds_of(manifest) == [0, 1, 2, 3, 4]
-    assert len(bench.trained) == len(set(bench.trained)) == 10
+    assert seeds_of(manifest) == [0, 1, 2, 3, 4, 5, 6]
+    assert len(bench.trained) == len(set(bench.trained)) == 14
     assert manifest == store.read_record(store.RunDirectory(bench.folder).manifest, Manifest)
     assert manifest.looks == LOOKS
 
 
 def test_a_verdict_that_never_settles_ends_with_the_last_look(pretended: Callable[[int], PretendedBench]) -> None:
-    assert seeds_of(pretended(99).launch()) == [0, 1, 2, 3, 4, 5]
+    assert seeds_of(pretended(99).launch()) == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_run_cut_off_in_an_added_seed_goes_on_with_it(pretended: Callable[[int], PretendedBench]) -> None:
-    bench = pretended(5)
+    bench = pretended(7)
 
     def stop(config: RunConfig) -> None:
-        if config.cell.endswith("multimodal.s3"):
+        if config.cell.endswith("multimodal.s5"):
             raise KeyboardInterrupt
 
     bench.before_cell = stop
     with pytest.raises(KeyboardInterrupt):
         bench.launch()
     stored = store.read_record(store.RunDirectory(bench.folder).manifest, Manifest)
-    assert (stored.status, seeds_of(stored)) == ("interrupted", [0, 1, 2, 3])
+    assert (stored.status, seeds_of(stored)) == ("interrupted", [0, 1, 2, 3, 4, 5])
 
     bench.before_cell = lambda config: None
     bench.trained.clear()
-    assert seeds_of(bench.launch(resume=True)) == [0, 1, 2, 3, 4]
-    assert [cell.split(".", 2)[2] for cell in bench.trained] == ["multimodal.s3", "gpt.s4", "multimodal.s4"]
+    assert seeds_of(bench.launch(resume=True)) == [0, 1, 2, 3, 4, 5, 6]
+    assert [cell.split(".", 2)[2] for cell in bench.trained] == ["multimodal.s5", "gpt.s6", "multimodal.s6"]
 
 
 def test_looks_and_margins_cannot_change_once_a_run_has_started(pretended: Callable[[int], PretendedBench]) -> None:
-    bench = pretended(3)
+    bench = pretended(5)
     bench.launch()
-    with pytest.raises(UsageError, match="started with --until-settled 6: how often it is looked at cannot change"):
-        bench.launch(resume=True, looks=plan_looks(3, 9))
+    with pytest.raises(UsageError, match="started with --until-settled 8: how often it is looked at cannot change"):
+        bench.launch(resume=True, looks=plan_looks(5, 9))
     with pytest.raises(UsageError, match=r"margin was declared before this run was started \(captioning="):
         bench.launch(resume=True, margins=["7.5"])
 
 
 def test_a_failed_cell_ends_the_adding_of_seeds(pretended: Callable[[int], PretendedBench]) -> None:
-    bench = pretended(5)
+    bench = pretended(7)
     bench.fails = {CELLS[0].cell}
     manifest = bench.launch()
-    assert (manifest.status, seeds_of(manifest)) == ("failed", [0, 1, 2])
+    assert (manifest.status, seeds_of(manifest)) == ("failed", [0, 1, 2, 3, 4])
 
 
 def test_a_reproduction_adds_no_seed(pretended: Callable[[int], PretendedBench]) -> None:
-    assert seeds_of(pretended(5).launch(add_seeds=False)) == [0, 1, 2]
+    assert seeds_of(pretended(7).launch(add_seeds=False)) == [0, 1, 2, 3, 4]

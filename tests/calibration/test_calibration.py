@@ -41,7 +41,7 @@ def test_verdicts_keep_their_promises(studies: Studies, corpus: Corpus, seeds: i
 def test_looks_keep_the_error_and_looking_without_correction_does_not(studies: Studies) -> None:
     corrected, uncorrected = islice(studies.looks(F1_LIKE, 100, 3 * RESTLESS), 2)
     assert broken([corrected]) == []
-    assert uncorrected.rate > 0.07 > corrected.rate
+    assert uncorrected.rate > 0.06 > corrected.rate
 
 
 def test_where_only_trainings_vary_resampling_five_of_them_alarms_far_too_often(studies: Studies) -> None:

@@ -196,19 +196,19 @@ def test_all_seeds_of_a_contestant_are_one_pair_with_one_verdict() -> None:
 
 
 def test_repeated_looks_widen_the_interval_and_scale_the_p_value() -> None:
-    run = make_seed_runs(3, keep=(0.5, 0.6, 0.5))
+    run = make_seed_runs(5, keep=(0.5, 0.6, 0.5))
     once = compared(run).tasks[0].pairs[0]
     looked = compare(
-        run.manifest.model_copy(update={"looks": plan_looks(3, 10)}), run.results, run.predictions, run.probes
+        run.manifest.model_copy(update={"looks": plan_looks(5, 10)}), run.results, run.predictions, run.probes
     )
     pair = looked.tasks[0].pairs[0]
     assert once.look is None
     assert pair.look is not None
-    assert (pair.look.taken, pair.look.planned) == (1, 8)
+    assert (pair.look.taken, pair.look.planned) == (1, 6)
     for before, after in zip(once.differences, pair.differences, strict=True):
         assert after.ci95[0] < before.ci95[0] < before.ci95[1] < after.ci95[1]
         assert after.p_value == pytest.approx(min(1.0, before.p_value * 0.05 / pair.look.alpha95))
-    assert any("look 1 of 8 planned" in caveat for caveat in pair.verdict.caveats)
+    assert any("look 1 of 6 planned" in caveat for caveat in pair.verdict.caveats)
 
 
 def test_one_seed_says_that_it_speaks_of_two_checkpoints() -> None:

@@ -71,12 +71,12 @@ def test_one_seed_says_what_it_does_not_know() -> None:
 
 
 def test_looks_and_the_number_of_verdicts_stand_below_the_verdict() -> None:
-    run = make_seed_runs(3, keep=(0.5, 0.6, 0.5))
-    manifest = run.manifest.model_copy(update={"looks": plan_looks(3, 10)})
+    run = make_seed_runs(5, keep=(0.5, 0.6, 0.5))
+    manifest = run.manifest.model_copy(update={"looks": plan_looks(5, 10)})
     comparison = compare(manifest, run.results, run.predictions, run.probes)
     several = with_holm([comparison.tasks[0], comparison.tasks[0]])
     console = Console(width=160)
     with console.capture() as capture:
         console.print(closing_table(run.results, comparison.model_copy(update={"tasks": several})))
-    assert "Look 1 of 8 planned; the interval allows for all of them." in capture.get()
+    assert "Look 1 of 6 planned; the interval allows for all of them." in capture.get()
     assert "Corrected for 2 verdicts in this run (Holm): p =" in capture.get()

@@ -24,7 +24,7 @@ ABILITY = 1.0
 """Of the baseline, on the logit scale: BLEU 45, F1 72."""
 MARGIN = 5.0
 """Points; about what five seeds of 200 examples can tell from 0."""
-LOOKS = range(3, 11)
+LOOKS = range(5, 11)
 """Seeds at each look of `--until-settled 10`."""
 
 
@@ -111,7 +111,7 @@ class Stop:
 
 
 def stop_once(setting: Setting, resamples: int, number: int) -> tuple[Stop, Stop]:
-    """Draw a run and look at it after every seed from the third on, until it is settled.
+    """Draw a run and look at it after every seed from the fifth on, until it is settled.
 
     Returns where it stops with looks at the levels of `--until-settled`, and with looks at 5 % each.
     """
