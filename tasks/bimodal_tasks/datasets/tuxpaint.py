@@ -14,7 +14,7 @@ from pathlib import Path
 from bimodal.errors import DataError
 from bimodal.schema import DataConfig, DatasetRecord, Modality, Split
 from bimodal.types import Dataset, DatasetSource, Example, Progress
-from bimodal_tasks import debian
+from bimodal_tasks import packages
 from bimodal_tasks.grouping import components, normalised
 from bimodal_tasks.openmoji.splits import draw
 from bimodal_tasks.tuxpaint.package import CODES, LANGUAGES, PACKAGES, ROOT, SPEECH, VERSION, wanted
@@ -30,7 +30,7 @@ def folder_of(cache_dir: Path) -> Path:
 
 def fetch(cache_dir: Path, progress: Progress) -> None:
     """Fetch the package; raises UsageError without apt, DataError without the package."""
-    debian.fetch(SOURCE.name, PACKAGES, wanted, folder_of(cache_dir), progress)
+    packages.fetch(packages.APT, SOURCE.name, PACKAGES, wanted, folder_of(cache_dir), progress)
 
 
 def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:

@@ -21,7 +21,7 @@ from pathlib import Path
 from bimodal.errors import DataError
 from bimodal.schema import DataConfig, DatasetRecord, Split
 from bimodal.types import Dataset, DatasetSource, Example, Progress
-from bimodal_tasks import debian
+from bimodal_tasks import packages
 from bimodal_tasks.wesnoth.examples import replies, translations
 from bimodal_tasks.wesnoth.packages import LANGUAGES, PACKAGES, ROOT, VERSION, wanted
 from bimodal_tasks.wesnoth.portraits import Portraits
@@ -36,7 +36,7 @@ def folder_of(cache_dir: Path) -> Path:
 
 def fetch(cache_dir: Path, progress: Progress) -> None:
     """Fetch the packages; raises UsageError without apt, DataError without a package."""
-    debian.fetch(SOURCE.name, PACKAGES, wanted, folder_of(cache_dir), progress)
+    packages.fetch(packages.APT, SOURCE.name, PACKAGES, wanted, folder_of(cache_dir), progress)
 
 
 def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bimodal_tasks.debian import Package
+from bimodal_tasks.packages import Package
 
 VERSION = "2022.06.04-1"
 PACKAGES = (

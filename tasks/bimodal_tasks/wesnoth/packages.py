@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bimodal_tasks.debian import Package
+from bimodal_tasks.packages import Package
 
 VERSION = "1:1.16.9-1"
 PACKAGES = (

@@ -1,6 +1,6 @@
-"""Files out of Debian packages, without root: `apt-get download`, checked, and only what is wanted unpacked.
+"""Files out of packages, by the package's ordinary client and without root: checked, and only what is wanted unpacked.
 
-    <cache>/<data set>/downloads/wesnoth-1.16-thot.deb     while fetching: complete and checked, one by one
+    <cache>/<data set>/downloads/wesnoth-1.16-thot         while fetching: complete and checked, one by one
     <cache>/<data set>/<version>/...                       appears when everything is there
 
 A fetch that was killed goes on with the package it was at. Nothing of a package is executed or installed.
@@ -20,7 +20,6 @@ from bimodal import store
 from bimodal.errors import DataError, UsageError
 from bimodal.types import Progress
 
-TOOLS = ("apt-get", "dpkg-deb")
 _STREAM_BYTES = 1 << 20
 
 
@@ -34,12 +33,57 @@ class Package:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that fetches packages."""
+
+    tools: tuple[str, ...]
+    packages: str
+    """What it fetches, for messages."""
+    where: str
+    """Where it is found, for messages."""
+    refresh: str
+    """What helps when it finds nothing, for messages."""
+    download: Callable[[Package], list[str]]
+    """The command that puts a package's file into the folder it runs in."""
+    stream: Callable[[Path], list[str]]
+    """The command that writes a package's files as a tar archive to its output."""
+    own_folders: bool
+    """Each package goes into a folder of its name; else all share the paths that they bring."""
+
+
+APT = Client(
+    tools=("apt-get", "dpkg-deb"),
+    packages="Debian packages",
+    where="on Debian or Ubuntu (a container will do)",
+    refresh="Refresh its lists (apt-get update)",
+    download=lambda package: ["apt-get", "download", "-q", f"{package.name}={package.version}"],
+    stream=lambda path: ["dpkg-deb", "--fsys-tarfile", str(path)],
+    own_folders=False,
+)
+NPM = Client(
+    tools=("npm", "gzip"),
+    packages="npm packages",
+    where="where Node.js is installed",
+    refresh="See what npm itself says (npm ping)",
+    download=lambda package: ["npm", "pack", "--silent", "--ignore-scripts", f"{package.name}@{package.version}"],
+    stream=lambda path: ["gzip", "-dc", str(path)],
+    own_folders=True,  # all of them call it `package/`
+)
+
+
 def fetch(
-    dataset: str, packages: Sequence[Package], wanted: Callable[[str], bool], folder: Path, progress: Progress
+    client: Client,
+    dataset: str,
+    packages: Sequence[Package],
+    wanted: Callable[[str], bool],
+    folder: Path,
+    progress: Progress,
 ) -> None:
     """Fill `folder` with the wanted files of all packages, under their paths in the packages; nothing if it is there.
 
     Args:
+        client: who fetches.
         dataset: for messages.
         packages: in the order they are fetched.
         wanted: says of a path in a package whether it is unpacked.
@@ -47,16 +91,16 @@ def fetch(
         progress: told after each package.
 
     Raises:
-        UsageError: apt-get or dpkg-deb is not on the PATH.
+        UsageError: a tool of the client is not on the PATH.
         DataError: a package cannot be fetched, or is not the one that is expected.
         StorageError: the disk is full.
     """
     if folder.exists():
         return
-    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+    if missing := [tool for tool in client.tools if shutil.which(tool) is None]:
         raise UsageError(
-            f"Data set {dataset} comes in Debian packages, and {' and '.join(missing)} cannot be found on the PATH: "
-            f"run `bench data get {dataset}` on Debian or Ubuntu (a container will do) and copy {folder} here."
+            f"Data set {dataset} comes in {client.packages}, and {' and '.join(missing)} cannot be found on the PATH: "
+            f"run `bench data get {dataset}` {client.where} and copy {folder} here."
         )
     downloads = folder.parent / "downloads"
     with store.storage_errors(folder), store.FileLock.acquire(folder.parent.with_name(f"{folder.parent.name}.lock")):
@@ -65,36 +109,36 @@ def fetch(
         downloads.mkdir(parents=True, exist_ok=True)
         for done, package in enumerate(packages):
             progress(f"fetch {package.name}", done, len(packages))
-            _download(package, downloads)
+            _download(client, package, downloads)
         temporary = folder.with_name(f".{folder.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: the lock is ours
         for done, package in enumerate(packages):
             progress(f"unpack {package.name}", done, len(packages))
-            _unpack(_path(package, downloads), wanted, temporary)
+            home = temporary / package.name if client.own_folders else temporary
+            _unpack(client, _path(package, downloads), wanted, home)
         temporary.rename(folder)
         shutil.rmtree(downloads)
     progress("fetch", len(packages), len(packages))
 
 
 def _path(package: Package, downloads: Path) -> Path:
-    return downloads / f"{package.name}.deb"
+    return downloads / package.name.replace("/", "_")
 
 
-def _download(package: Package, downloads: Path) -> None:
+def _download(client: Client, package: Package, downloads: Path) -> None:
     """Fetch a package that is not there yet; what is half there starts anew."""
     final = _path(package, downloads)
     if final.exists() and _is(package, final):
         return
-    work = downloads / f".{package.name}.tmp"
+    work = downloads / f".{final.name}.tmp"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    command = ["apt-get", "download", "-q", f"{package.name}={package.version}"]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    found = next(work.glob("*.deb"), None)
+    done = subprocess.run(client.download(package), cwd=work, capture_output=True, text=True, check=False)
+    found = next(work.iterdir(), None)
     if done.returncode or found is None:
         reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
         raise DataError(
-            f"apt-get cannot download {package.name} {package.version} ({reason}). Refresh its lists (apt-get update), "
+            f"{client.tools[0]} cannot download {package.name} {package.version} ({reason}). {client.refresh}, "
             "check the network, and repeat: what is complete is kept."
         )
     if not _is(package, found):
@@ -113,9 +157,9 @@ def _is(package: Package, path: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == package.sha256
 
 
-def _unpack(package: Path, wanted: Callable[[str], bool], folder: Path) -> None:
+def _unpack(client: Client, package: Path, wanted: Callable[[str], bool], folder: Path) -> None:
     """Write the wanted plain files of a package under a folder; links and paths that lead out of it are left out."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(client.stream(package), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=_STREAM_BYTES) as archive:
             for member in archive:
@@ -128,4 +172,4 @@ def _unpack(package: Path, wanted: Callable[[str], bool], folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.read())
     if process.returncode:
-        raise DataError(f"{package}: dpkg-deb cannot read it. Delete the file and repeat.")
+        raise DataError(f"{package}: {client.tools[1]} cannot read it. Delete the file and repeat.")

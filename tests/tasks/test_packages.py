@@ -1,4 +1,4 @@
-"""debian: what is fetched, checked, resumed and unpacked; a stand-in for apt-get copies packages made here."""
+"""packages: what is fetched, checked, resumed and unpacked; a stand-in for apt-get copies packages made here."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import DataError, UsageError
-from bimodal_tasks.debian import Package, fetch
+from bimodal_tasks.packages import APT, NPM, Package, fetch
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb to make a package")
 
@@ -59,7 +59,7 @@ def wanted(path: str) -> bool:
 
 def test_wanted_plain_files_arrive_and_nothing_else(packages: tuple[Package, ...], tmp_path: Path) -> None:
     folder = tmp_path / "cache/d/1"
-    fetch("d", packages, wanted, folder, silent)
+    fetch(APT, "d", packages, wanted, folder, silent)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
     assert files == sorted(f"usr/share/{name}/text.cfg" for name in NAMES)
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
@@ -70,26 +70,26 @@ def test_a_fetch_that_broke_off_twice_goes_on_where_it_was(packages: tuple[Packa
     for name in ("two", "three"):
         (mirror / f"fail-{name}").touch()
         with pytest.raises(DataError, match=rf"apt-get cannot download {name} 1 \(E: no network\)\. Refresh its lists"):
-            fetch("d", packages, wanted, folder, silent)
+            fetch(APT, "d", packages, wanted, folder, silent)
         assert not folder.exists()
         (mirror / f"fail-{name}").unlink()
-    fetch("d", packages, wanted, folder, silent)
+    fetch(APT, "d", packages, wanted, folder, silent)
     assert (mirror / "asked").read_text().split() == ["one", "two", "two", "three", "three"]
     assert (folder / "usr/share/three/text.cfg").read_text() == "three"
 
 
 def test_what_is_there_is_not_fetched_again(packages: tuple[Package, ...], tmp_path: Path) -> None:
     folder = tmp_path / "cache/d/1"
-    fetch("d", packages, wanted, folder, silent)
-    fetch("d", packages, wanted, folder, silent)
+    fetch(APT, "d", packages, wanted, folder, silent)
+    fetch(APT, "d", packages, wanted, folder, silent)
     assert len((tmp_path / "mirror/asked").read_text().split()) == 3
 
 
 def test_a_download_that_was_cut_short_is_fetched_again(packages: tuple[Package, ...], tmp_path: Path) -> None:
     folder = tmp_path / "cache/d/1"
     (folder.parent / "downloads").mkdir(parents=True)
-    (folder.parent / "downloads/one.deb").write_bytes(b"half")
-    fetch("d", packages, wanted, folder, silent)
+    (folder.parent / "downloads/one").write_bytes(b"half")
+    fetch(APT, "d", packages, wanted, folder, silent)
     assert (folder / "usr/share/one/text.cfg").read_text() == "one"
 
 
@@ -97,7 +97,7 @@ def test_another_package_than_the_one_expected_is_refused(packages: tuple[Packag
     deb = tmp_path / "mirror/two.deb"
     deb.write_bytes(deb.read_bytes()[:-1] + b"!")
     with pytest.raises(DataError, match=r"two 1 is not the package that was expected: .* Nothing of it was unpacked"):
-        fetch("d", packages, wanted, tmp_path / "cache/d/1", silent)
+        fetch(APT, "d", packages, wanted, tmp_path / "cache/d/1", silent)
     assert not (tmp_path / "cache/d/1").exists()
 
 
@@ -115,7 +115,7 @@ def test_paths_that_lead_out_of_the_folder_are_left_out(
     script.write_text(f"#!/bin/sh\ncat {tmp_path}/evil.tar\n")
     script.chmod(0o755)
     folder = tmp_path / "cache/d/1"
-    fetch("d", packages[:1], wanted, folder, silent)
+    fetch(APT, "d", packages[:1], wanted, folder, silent)
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*escaped*")] == []
     assert (folder / "inside.cfg").read_text() == "ok"
 
@@ -125,4 +125,25 @@ def test_without_apt_it_says_so_in_one_sentence(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(
         UsageError, match="apt-get and dpkg-deb cannot be found on the PATH: run `bench data get d` on Debian"
     ):
-        fetch("d", (), wanted, tmp_path / "cache/d/1", silent)
+        fetch(APT, "d", (), wanted, tmp_path / "cache/d/1", silent)
+
+
+def test_npm_packages_are_packed_checked_and_unpacked_the_same_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "scope-icons-1.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("package/icons.json", "package/index.js"):
+            info = tarfile.TarInfo(name)
+            info.size = 2
+            tar.addfile(info, BytesIO(b"{}"))
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "npm").write_text(f"#!/bin/sh\ncp {archive} .\n")
+    (tools / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    package = Package("@scope/icons", "1", archive.stat().st_size, hashlib.sha256(archive.read_bytes()).hexdigest())
+    folder = tmp_path / "cache/d/1"
+    fetch(NPM, "d", (package,), lambda path: path.endswith(".json"), folder, silent)
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    assert files == ["@scope/icons/package/icons.json"]
