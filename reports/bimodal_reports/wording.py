@@ -14,6 +14,7 @@ METRIC_LABELS = {
     "bits_per_byte": "bits per byte",
     "entity_f1": "entity F1",
     "span_f1": "span F1",
+    "token_f1": "token F1",
     "ter": "TER",
     "cider_d": "CIDEr-D",
     "unigram_f1": "unigram F1",

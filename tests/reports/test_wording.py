@@ -100,6 +100,7 @@ def test_signed_amount(value: float, unit: str, text: str) -> None:
         ("entity_f1_PER", "entity F1 PER"),
         ("entity_f1_macro", "entity F1 macro"),
         ("token_accuracy", "token accuracy"),
+        ("token_f1_macro", "token F1 macro"),
     ],
 )
 def test_a_metric_is_called_as_readers_call_it(name: str, label: str) -> None:
