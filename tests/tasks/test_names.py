@@ -13,7 +13,7 @@ from bimodal.types import Dataset, Example, Prediction
 from bimodal_tasks.datasets.names import SOURCE
 from bimodal_tasks.names.lexicon import PLAIN, ambiguous_names
 from bimodal_tasks.names.optimum import best_entity_f1, reading, reading_and_seeing
-from bimodal_tasks.names.pictures import KIND_OF, drawings_by_split
+from bimodal_tasks.names.pictures import KIND_OF, drawings_by_kind
 from bimodal_tasks.openmoji.pictures import cached_pictures
 
 
@@ -65,14 +65,21 @@ def test_every_ambiguous_name_of_the_test_split_is_known_from_training(halfway: 
     assert {(r.meta["name"], r.meta["type"]) for r in halfway.examples("test") if r.meta["ambiguous"] == "yes"} <= known
 
 
-def test_a_drawing_is_in_one_split_only(data_cache: Path) -> None:
+def test_a_drawing_is_of_one_kind_and_there_are_enough_to_choose_from(data_cache: Path) -> None:
     _, pictures = cached_pictures(data_cache, silent)
-    divided = drawings_by_split(pictures)
-    assert set(divided) == {"person", "flag", "building", "animal", "food"}
-    for splits in divided.values():
-        owners = Counter(drawing.id for drawings in splits.values() for drawing in drawings)
-        assert max(owners.values()) == 1
-        assert all(len(drawings) >= 4 for drawings in splits.values())
+    kinds = drawings_by_kind(pictures)
+    assert set(kinds) == {"person", "flag", "building", "animal", "food"}
+    owners = Counter(drawing.look for drawings in kinds.values() for drawing in drawings)
+    assert max(owners.values()) == 1
+    assert all(len(drawings) >= 25 for drawings in kinds.values())
+
+
+def test_no_picture_is_in_two_splits(halfway: Dataset) -> None:
+    owners: dict[bytes, set[str]] = {}
+    for split, rows in halfway.splits.items():
+        for path in {row.image for row in rows if row.image is not None}:
+            owners.setdefault(path.read_bytes(), set()).add(split)
+    assert all(len(splits) == 1 for splits in owners.values())
 
 
 @pytest.mark.parametrize("dial", [0.0, 0.25, 0.5, 1.0])

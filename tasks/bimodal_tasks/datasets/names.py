@@ -11,7 +11,7 @@ the same for both twins. So the best entity F1 is known, with the picture and wi
 | validation |       200 |                     80 |
 | test       |       500 |                    200 |
 
-Combinations of name and template, and the drawings behind the pictures, are each in one split only.
+Combinations of name and template, and pictures, are each in one split only; names, templates and drawings are shared.
 """
 
 from __future__ import annotations
