@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bimodal import environment, store
+from bimodal.datasets import load_dataset
 from bimodal.errors import DataError, UsageError
 from bimodal.launch import Watcher
 from bimodal.prepare import Built, Inputs, build, inputs_of
@@ -35,6 +36,7 @@ def audit(run: Run, watcher: Watcher, *, device: str = "auto") -> Comparison:
             f"No contestant of {run.directory.path} perceives more than text, so there is nothing to probe. "
             "Audit a run with a multimodal contestant."
         )
+    _check_data(run, perceiving, watcher.progress)
     environment.pin_threads(perceiving[0].config.threads)
     environment.make_deterministic()
     with run.directory.lock():
@@ -78,6 +80,16 @@ def audit_cell(result: CellResult, files: store.CellDirectory, progress: Progres
     return done
 
 
+def _check_data(run: Run, results: Sequence[CellResult], progress: Progress) -> None:
+    """Raise DataError where a data set is not the one that the run was tested on: texts, pictures and sounds."""
+    for data in dict.fromkeys(result.config.data.whole for result in results):
+        if load_dataset(data, progress).record not in run.manifest.datasets:
+            raise DataError(
+                f"The data set {data.label} has changed since this run was made. An audit on other examples, or on "
+                "other pictures, would say nothing about it."
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Subject:
     """A contestant as it was tested."""
@@ -88,19 +100,9 @@ class _Subject:
 
 
 def _restored(result: CellResult, files: store.CellDirectory, device: str, progress: Progress) -> _Subject:
-    """The contestant with the weights and the tokenizer it was tested with, on the data it was tested on.
-
-    Raises:
-        DataError: the test split is not the one that was answered, or the checkpoint is another one.
-    """
+    """The contestant with the weights and the tokenizer it was tested with; raises DataError for other weights."""
     config = result.config
     inputs = inputs_of(config, progress, words=Tokenizer.load(files.tokenizer))
-    tested = [(row.id, row.target) for row in store.read_jsonl(files.predictions, PredictionRow)]
-    if [(example.id, example.target) for example in inputs.splits["test"]] != tested:
-        raise DataError(
-            f"The test examples of {config.data.label} are not those that {config.cell} was tested on: the data set "
-            "has changed since. An audit on other examples would say nothing about this run."
-        )
     built = build(config, inputs, environment.resolve_device(device))
     weights = store.load_weights(files.checkpoint)
     found = store.weights_sha256(weights)

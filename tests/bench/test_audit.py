@@ -94,6 +94,14 @@ def test_another_checkpoint_than_the_one_tested_is_refused(copied: Path) -> None
         audit(run, SilentWatcher(), device="cpu")
 
 
+def test_other_data_than_the_run_was_tested_on_is_refused(copied: Path) -> None:
+    run = load_run(copied)
+    (record,) = run.manifest.datasets
+    changed = run.manifest.model_copy(update={"datasets": (record.model_copy(update={"fingerprint": "other"}),)})
+    with pytest.raises(DataError, match="openmoji has changed since this run was made"):
+        audit(Run(run.directory, changed, run.results), SilentWatcher(), device="cpu")
+
+
 def test_a_run_without_anybody_who_sees_cannot_be_audited(copied: Path) -> None:
     run = load_run(copied)
     blind = Run(run.directory, run.manifest, tuple(r for r in run.results if r.config.model.name == "gpt"))
