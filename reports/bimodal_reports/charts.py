@@ -139,7 +139,7 @@ def dial(points: Sequence[Estimate], axis_title: str, description: str) -> str:
     base = alt.Chart(alt.InlineData(values=values))
     ticks = sorted({float(point.label) for point in points})
     x = alt.X(
-        "dial:Q", title="dial", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False, values=ticks, format="~g")
+        "dial:Q", title="dial", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False, values=ticks, format=".2~f")
     )
     y = alt.Y("value:Q", title=axis_title, scale=alt.Scale(zero=True, nice=True), axis=_UPRIGHT)
     zero = base.mark_rule(color=_MUTED, strokeWidth=1).encode(y="zero:Q")

@@ -22,7 +22,7 @@ from bimodal_reports.dials import dial_curves
 from bimodal_reports.differences import probe_drops
 from bimodal_reports.ladder import ladder_of
 from bimodal_reports.multiplicity import with_holm
-from bimodal_reports.pairs import compare_pair
+from bimodal_reports.pairs import compare_pair, modalities_seen
 from bimodal_reports.prices import pareto_of, prices_of
 from bimodal_reports.samples import samples_of
 from bimodal_reports.scored import predictions_of, scored_cell
@@ -112,7 +112,8 @@ def _compare_task(
     baseline, *others = cells.values()
     drops = tuple(drop for mine in cells.values() if mine for drop in probe_drops([*mine.values()]))
     paired = [[(baseline[seed], cell) for seed, cell in mine.items() if seed in baseline] for mine in others]
-    common = [cells_of_pair for cells_of_pair in paired if cells_of_pair]
+    # Who perceives something comes first: that is the question. Controls come after.
+    common = sorted((mine for mine in paired if mine), key=lambda mine: not modalities_seen(mine[0][1].result))
     pairs = [
         compare_pair(task, mine, failed=failed, drops=drops, looks=manifest.looks, planned_seeds=seeds)
         for mine in common

@@ -16,7 +16,7 @@ from bimodal_reports.tables import cell_label
 from bimodal_reports.view import ChartView, TaskView, VerdictView, cells_of, contestant_colors, primary_difference
 from bimodal_reports.wording import capitalised, interval, metric_label, number, ratio, signed, unit_label
 
-_EVIDENCE = (audit_section, ladder_section, slice_section)
+_EVIDENCE = (audit_section, slice_section)
 """Sections below the scores, in order; each is left out where there is nothing to show."""
 
 
@@ -40,6 +40,7 @@ def task_charts(
         verdicts=tuple(verdicts),
         charts={name: chart for name, chart in charts.items() if chart is not None},
         evidence=tuple(section for make in _EVIDENCE if (section := make(task, colors)) is not None),
+        ladder=ladder_section(task, colors),
         price=price_section(task, list(results), colors),
     )
 

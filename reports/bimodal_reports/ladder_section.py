@@ -17,6 +17,8 @@ _BRINGS = {
     "total": "multimodal − gpt",
 }
 _NOT_COUNTED = "unavailable"
+_PARAMETERS, _FLOPS = 0.01, 0.02
+"""How far, relatively, controls may be from what they are matched to (`bimodal.matching.TOLERANCE`)."""
 
 
 def ladder_section(task: TaskComparison, colors: Mapping[str, str]) -> Section | None:
@@ -26,7 +28,7 @@ def ladder_section(task: TaskComparison, colors: Mapping[str, str]) -> Section |
         return None
     return Section(
         title="Where does the gain come from?",
-        answers=(ladder_answer(ladder), _fairness(ladder)),
+        answers=(ladder_answer(ladder), fairness(ladder)),
         about="gpt-wide has the parameters of multimodal, gpt-long its training FLOPs, and multimodal-blank is "
         "multimodal, trained and tested on one constant picture, or silence. The parts add up to the gain, on the test "
         "examples and on every resample of them: architecture is what the blank control gains beyond what size and "
@@ -48,13 +50,16 @@ def ladder_answer(ladder: Ladder) -> str:
     )
 
 
-def _fairness(ladder: Ladder) -> str:
+def fairness(ladder: Ladder) -> str:
+    """How closely the controls met what they were matched to, as trained."""
     flops = ladder.train_flops_ratio
     compute = "training FLOPs could not be counted" if flops is None else f"FLOPs {_percent(flops)}"
-    return (
+    fair = abs(ladder.parameters_ratio - 1) <= _PARAMETERS and (flops is None or abs(flops - 1) <= _FLOPS)
+    text = (
         f"As matched: parameters of gpt-wide {_percent(ladder.parameters_ratio)} of multimodal's (promised: within "
         f"1 %), training {compute} for gpt-long (within 2 %)."
     )
+    return text if fair else f"{text} That is not what was promised: capacity or compute is not isolated."
 
 
 def _percent(ratio: float) -> str:

@@ -31,7 +31,9 @@ def price_section(task: TaskComparison, results: list[CellResult], colors: Mappi
         return None
     beaten = task.pareto.beaten_by if task.pareto else {}
     answers = [break_even(prices) for prices in task.prices]
-    answers += [f"{name} is beaten by {by}: no better, and no cheaper in anything." for name, by in beaten.items()]
+    if beaten:
+        listed = joined([f"{name} by {by}" for name, by in beaten.items()])
+        answers.append(f"Beaten, in quality and every cost: {listed}.")
     return Section(
         title="What does a point cost?",
         answers=tuple(answers),
@@ -48,6 +50,8 @@ def break_even(prices: PairPrices) -> str:
     label, name = metric_label(prices.metric), prices.contestant
     if prices.gain <= 0:
         return f"{name} gains nothing in {label}, so at no price does it pay."
+    if any(price.ci95 is not None and price.ci95[0] <= 0 for price in prices.prices if (price.gain_per_unit or 0) > 0):
+        return f"The gain of {name} cannot be told from 0, so nothing shows that it pays at any price."
     due = [(price, 1 / (price.gain_per_unit or 1)) for price in prices.prices if (price.gain_per_unit or 0) > 0]
     free = [
         _CURRENCY[price.cost][0].lower()
@@ -110,4 +114,9 @@ def _entry(prices: PairPrices, price: Price) -> Entry:
     if price.gain_per_unit is None or price.ci95 is None:
         return Entry(_NO_PRICE, f"{extra}; the cost cannot be told from 0")
     low, high = price.ci95
-    return Entry(f"{price.gain_per_unit:.3g}", f"{low:.3g} to {high:.3g}; {extra}")
+    return Entry(_minus(f"{price.gain_per_unit:.3g}"), _minus(f"{low:.3g} to {high:.3g}; {extra}"))
+
+
+def _minus(text: str) -> str:
+    """The same with a minus sign for each hyphen."""
+    return text.replace("-", "−")

@@ -20,7 +20,7 @@ def slice_section(task: TaskComparison, colors: Mapping[str, str]) -> Section | 
         answers=slice_answers(search),
         about=f"{search.tried} slices were tried: does a contestant gain there what it gains elsewhere? They were "
         "found on one half of the test examples and tried again on the other, which all numbers here are of. At "
-        f"most {search.false_discovery_rate:.0%} of what is confirmed is expected to be false (Benjamini, Hochberg).",
+        f"most {100 * search.false_discovery_rate:.0f} % of what is confirmed is expected to be false.",
         chart=_chart(search, colors) if search.found else None,
         table=_table(search) if search.found else None,
     )

@@ -120,6 +120,8 @@ class TaskView:
     charts: dict[str, ChartView] = field(default_factory=dict)
     evidence: tuple[Section, ...] = ()
     """What else was found out about the scores."""
+    ladder: Section | None = None
+    """Where the gain of the first verdict comes from."""
     price: Section | None = None
     """What they cost, held against each other."""
 

@@ -160,7 +160,7 @@ def make_result(
     **changes: Any,
 ) -> CellResult:
     """A complete cell whose metrics are those of its rows."""
-    image = config.model.name != "gpt"
+    image = config.model.name != "gpt" and config.contestant != "multimodal-blank"
     probe = deranged and Probe(metrics=metrics_of(deranged), predictions_path="probes/deranged.jsonl")
     values: dict[str, Any] = {
         "status": "ok",

@@ -4,7 +4,7 @@ import pytest
 
 from bimodal.schema import Ladder
 from bimodal_reports import compare, render
-from bimodal_reports.ladder_section import ladder_answer
+from bimodal_reports.ladder_section import fairness, ladder_answer
 
 from .factories import FakeRun, make_ladder_run, make_run
 
@@ -49,7 +49,15 @@ def test_the_answer_names_the_largest_part_first() -> None:
     assert answer.index("information") < answer.index("capacity")
 
 
-def test_the_report_shows_it() -> None:
+def test_a_control_that_missed_its_match_is_called_out() -> None:
+    found = ladder_of(make_ladder_run())  # its gpt-long has a third of the FLOPs
+    assert "not what was promised" in fairness(found)
+    assert "not what was promised" not in fairness(found.model_copy(update={"train_flops_ratio": 1.019}))
+
+
+def test_the_report_answers_the_question_first_and_the_ladder_follows() -> None:
     run = make_ladder_run()
+    (task,) = compare(run.manifest, run.results, run.predictions, {}).tasks
+    assert task.pairs[0].contestant == "multimodal"
     html = render(run.manifest, run.results, compare(run.manifest, run.results, run.predictions, {}), run.pictures)
     assert "Where does the gain come from?" in html

@@ -47,6 +47,11 @@ def test_one_seed_says_that_memory_was_measured_once_and_several_know_its_spread
     assert memory[1].extra_standard_error == pytest.approx(0.0)
 
 
+def test_a_gain_that_cannot_be_told_from_0_pays_at_no_price() -> None:
+    (prices,) = compared(make_run(keep=(0.4, 0.42, 0.4))).prices
+    assert break_even(prices).endswith(("pays at any price.", "does it pay."))
+
+
 def test_break_even_names_every_currency() -> None:
     text = break_even(compared(make_run()).prices[0])
     assert text.startswith("multimodal pays if one point of BLEU is worth ")
