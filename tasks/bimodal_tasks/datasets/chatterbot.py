@@ -88,7 +88,7 @@ SOURCE = DatasetSource(
     name="chatterbot",
     summary="Short English exchanges with a chat bot; the last turn is spoken by espeak-ng.",
     tasks=("dialogue",),
-    variants=("only",),
+    variants=("questions",),
     slices=("topic",),
     load=load,
 )
