@@ -113,7 +113,10 @@ void load_matrix_x4(uint32_t (&registers)[4], const void* row, bool transposed) 
         watch(thread_of(warp, m * 8 + i), rows[i], Access::kRead);
         std::memcpy(matrices[m][i], rows[i], 16);
       }
-      counters.bank_conflicts += extra_passes(rows);
+      const int extra = extra_passes(rows);
+      if (extra > 0 && counters.bank_conflicts == 0)
+        std::fprintf(stderr, "bank conflict: ldmatrix needs %d passes for 8 rows\n", extra + 1);
+      counters.bank_conflicts += extra;
     }
     for (int lane = 0; lane < kLanes; lane++)
       for (int m = 0; m < 4; m++) {
