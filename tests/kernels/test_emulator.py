@@ -11,7 +11,7 @@ from bimodal_kernels.build import ensure_recipe
 from bimodal_kernels.check.emulate import check_trial, check_trials, judge, run_program
 from bimodal_kernels.check.emulator_build import Build, emulated, emulator
 from bimodal_kernels.check.emulator_file import Launch, read_results
-from bimodal_kernels.check.trials import all_trials, prepare
+from bimodal_kernels.check.trials import all_trials, largest_error, prepare
 from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
 
 PLANTED = Path(__file__).parent / "planted_bugs.cpp"
@@ -148,3 +148,11 @@ def test_nothing_to_do_launches_nothing(plain_program):
     run = run_program(plain_program["plain"], replace(launch, settings={**launch.settings, "queries": 0}))
     assert run.counters.bugs() == {}
     assert run.outputs["out"].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "error"),
+    [(1.5, 1.0, 0.5), (-torch.inf, -torch.inf, 0.0), (0.0, -torch.inf, torch.inf), (torch.nan, 0.0, torch.inf)],
+)
+def test_error_is_infinite_where_a_result_is_no_number(got, want, error):
+    assert largest_error(torch.tensor([got]), torch.tensor([want], dtype=torch.float64)) == error

@@ -134,7 +134,7 @@ def _prepare_backward(case: Case, inputs: Inputs, answers: Truth, numbers: Mappi
 def largest_error(got: Tensor, want: Tensor) -> float:
     """Largest absolute difference; equal infinities differ by 0, and a NaN is infinitely wrong."""
     difference = (got.double() - want).abs().masked_fill(got.double() == want, 0.0)
-    return float(difference.nan_to_num(nan=torch.inf).max())
+    return float(difference.nan_to_num(nan=torch.inf, posinf=torch.inf).max())
 
 
 def _tensors(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
