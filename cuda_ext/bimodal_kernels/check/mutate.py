@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bimodal_kernels.build import ensure_recipe
+from bimodal_kernels.check import native_driver
 from bimodal_kernels.check.emulate import check_trials
 from bimodal_kernels.check.emulator_build import BUILDS, Build
 from bimodal_kernels.check.instantiations import interpreter_trials
@@ -33,6 +34,8 @@ _BUILDS: Mapping[Group, tuple[Build, ...]] = MappingProxyType(
     {"synchronisation": ("races", "plain", "sanitized"), "indices and masks": BUILDS, "numbers": BUILDS}
 )
 """Of the emulator, the likeliest to notice first."""
+
+_NATIVE_BUILDS: tuple[native_driver.Build, ...] = ("plain", "sanitized")
 
 LEAST: Mapping[str, int] = MappingProxyType(
     {"synchronisation": 10, "indices and masks": 10, "device assembly": 5, "native": 10}
@@ -104,19 +107,33 @@ def judge(mutant: Mutant, sources: Path = SOURCES) -> Verdict:
 def _faults(mutant: Mutant, tree: Path) -> Iterator[str]:
     """What the proofs find, lazily: the first is enough."""
     if mutant.group == "native":
-        library = ensure_recipe(native_recipe(tree, ("-O1",)), lambda message: None).path
-        yield from (f"native: {fault}" for fault in check_native(library, stop_early=True).faults)
-    elif mutant.group == "device assembly":
-        kernels, program = compiled_kernels(tree), recorder(tree)
-        for trial in interpreter_trials(_ops(mutant)):
-            yield from (
-                f"interpreter, {trial.name}: {fault}" for fault in interpret_trial(trial, kernels, program).faults
-            )
-    else:
-        for build in _BUILDS[mutant.group]:
-            for few in _by_and_by(all_trials(_ops(mutant))):
-                for report in check_trials(few, builds=(build,), sources=tree):
-                    yield from (f"emulator ({build}), {report.name}: {fault}" for fault in report.faults)
+        return _faults_of_cpu_kernels(tree)
+    if mutant.group == "device assembly":
+        return _faults_in_interpreter(tree, _ops(mutant))
+    return _faults_on_emulator(tree, _ops(mutant), _BUILDS[mutant.group])
+
+
+def _faults_of_cpu_kernels(tree: Path) -> Iterator[str]:
+    problems = native_driver.problems()
+    for build in _NATIVE_BUILDS:
+        found = native_driver.faults(native_driver.driver(build, sources=tree), problems)
+        yield from (f"native, without torch ({build}): {fault}" for fault in found)
+    library = ensure_recipe(native_recipe(tree, ("-O1",)), lambda message: None).path
+    yield from (f"native: {fault}" for fault in check_native(library, stop_early=True).faults)
+
+
+def _faults_in_interpreter(tree: Path, ops: tuple[Op, ...]) -> Iterator[str]:
+    kernels, program = compiled_kernels(tree), recorder(tree)
+    for trial in interpreter_trials(ops):
+        found = interpret_trial(trial, kernels, program)
+        yield from (f"interpreter, {trial.name}: {fault}" for fault in found.faults)
+
+
+def _faults_on_emulator(tree: Path, ops: tuple[Op, ...], builds: Sequence[Build]) -> Iterator[str]:
+    for build in builds:
+        for few in _by_and_by(all_trials(ops)):
+            for report in check_trials(few, builds=(build,), sources=tree):
+                yield from (f"emulator ({build}), {report.name}: {fault}" for fault in report.faults)
 
 
 def _by_and_by(trials: Sequence[Trial], size: int = 6) -> Iterator[Sequence[Trial]]:

@@ -47,14 +47,14 @@ def driver(build: Build, *, march: str | None = None, sources: Path = SOURCES, s
 
 
 def problems() -> tuple[str, ...]:
-    """Lines for the program: every edge and decode case of `cases.py`, in both dtypes, by one and by three threads."""
+    """Input of the program: block, edge and decode cases of `cases.py`, in both dtypes, on one and on three threads."""
     from bimodal_kernels.cases import EDGES, tagged
 
     names = {"none": "none", "ragged": "ragged", "holes": "holes", "empty row": "empty"}
     lines = [
         f"{c.batch} {c.heads} {c.kv_heads} {c.queries} {c.keys} {c.head_dim} {c.causal:d} {names[c.mask]}"
         f" {dtype} {threads}"
-        for c in (*EDGES, *tagged("decode"))
+        for c in (*tagged("block"), *EDGES, *tagged("decode"))
         for dtype in ("float32", "bfloat16")
         for threads in (1, 3)
     ]

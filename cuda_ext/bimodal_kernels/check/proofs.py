@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from bimodal_kernels.build import Say, ensure_recipe
-from bimodal_kernels.check import native
+from bimodal_kernels.check import native, native_driver
 from bimodal_kernels.check.device_code import KernelName, kernel_name
 from bimodal_kernels.check.emulate import (
     FP32_ROUNDING,
@@ -63,7 +63,11 @@ def prove_native(progress: Progress, say: Say) -> Outcome:
         lines.append(bounded(f"{kind}: error", error, bars[dtype]))
         if kind in found.torch_errors:
             lines.append(bounded(f"{kind}: x torch's", error / found.torch_errors[kind], native.TORCH_FACTOR))
-    return Outcome("native", tuple(lines), faults=tuple(found.faults))
+    progress("CPU kernels, sanitized", 0, 1)
+    reports = native_driver.faults(native_driver.driver("sanitized", say=say), native_driver.problems())
+    progress("CPU kernels, sanitized", 1, 1)
+    lines.append(count("ASan and UBSan reports", len(reports)))
+    return Outcome("native", tuple(lines), faults=(*found.faults, *reports))
 
 
 def prove_on_emulator(progress: Progress, say: Say) -> Outcome:
