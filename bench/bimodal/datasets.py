@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bimodal import registry
+from bimodal.masking import with_masked_text
 from bimodal.schema import DataConfig
 from bimodal.types import Dataset, Progress
 
@@ -43,4 +44,5 @@ def load_dataset(data: DataConfig, progress: Progress) -> Dataset:
         return dataset
     from bimodal.speech import spoken  # numpy and the library: only where something is to be said
 
-    return spoken(dataset, wanted.speech, cache_dir(), progress)
+    dataset = spoken(dataset, wanted.speech, cache_dir(), progress)
+    return dataset if wanted.dial is None or source.dial is not None else with_masked_text(dataset, wanted.dial)

@@ -128,8 +128,10 @@ class DatasetSource:
         variant = self.variants[0] if data.variant == "default" else data.variant
         if variant not in self.variants:
             raise unknown_name(f"variant of {self.name}", variant, self.variants)
-        if data.dial is not None and self.dial is None:
-            raise UsageError(f"Data set {self.name!r} has no dial, got data.dial={data.dial:g}. Leave it out.")
+        if data.dial is not None and self.dial is None and data.speech.engine == "none":
+            raise UsageError(
+                f"Data set {self.name!r} has no dial, got data.dial={data.dial:g}. Leave it out, or speak its text."
+            )
         dial = self.dial if data.dial is None else data.dial
         known = {"task": task, "variant": variant, "language": self._language(task, data.language), "dial": dial}
         return data.model_copy(update=known)

@@ -42,7 +42,8 @@ class DataConfig(Record):
     variant: str = "default"
     """Which split of the data set; `default` is the one its card names first."""
     dial: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    """How much the extra modality knows, for a data set that has such a dial; null is its default, or no dial."""
+    """How much the extra modality knows: of a data set that has such a dial, or, with synthetic speech, the share of
+    the text's characters that are masked while the speech stays whole; null is the data set's default, or no dial."""
     path: str | None = None
     """Folder of the user's own files (`--data`); null for a data set that a package brings."""
     format: str | None = None
