@@ -36,6 +36,11 @@ def test_degrees_of_freedom_are_few_where_seeds_dominate_and_many_where_examples
     assert variance_parts(by_seed, shaken).degrees_of_freedom > 1e4
 
 
+def test_two_seeds_that_are_close_by_luck_have_one_degree_of_freedom() -> None:
+    by_seed = np.array([1.0, 1.001])
+    assert variance_parts(by_seed, by_seed + np.random.default_rng(0).normal(size=(500, 1))).degrees_of_freedom == 1.0
+
+
 def test_one_seed_has_no_variance() -> None:
     with pytest.raises(ValueError, match=r"1 seed\(s\) have no variance: at least 2"):
         variance_parts(np.array([1.0]), np.ones((10, 1)))
