@@ -24,7 +24,7 @@ Build = Literal["sanitized", "plain"]
 _SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _FLAGS: dict[Build, tuple[str, ...]] = {
     # Lightly optimised: at -O0 nothing is unrolled or inlined, and a run takes minutes.
-    "sanitized": ("-O1", "-g1", *_SANITIZE, "-DBIMODAL_POISON_SCRATCH"),
+    "sanitized": ("-O1", "-g1", *_SANITIZE, "-DBIMODAL_POISON_SCRATCH", "-DBIMODAL_ONE_WIDTH"),
     "plain": ("-O2", "-DBIMODAL_POISON_SCRATCH"),
 }
 _TIMEOUT_S = 600.0

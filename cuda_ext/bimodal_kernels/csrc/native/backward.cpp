@@ -181,12 +181,13 @@ void differentiate_part(const BackwardParams& p, const Workspace& w, const Part&
   KeyHead head{rows_to_read(p.key, shape, p.storage, part.b, part.key_head, 0, shape.keys, w.key_copy),
                rows_to_read(p.value, shape, p.storage, part.b, part.key_head, 0, shape.keys, w.value_copy),
                grad_key, grad_value, span.first, false};
-  const auto differentiate = dim == 64 ? differentiate_block<64> : dim == 128 ? differentiate_block<128> : differentiate_block<0>;
-  for (int64_t i = part.begin; i < part.end; i++) {
-    head.last = i + 1 == part.end;
-    const QueryBlock block = query_block(shape.queries, i % blocks);
-    differentiate(p, w, part.b, part.key_head * group + i / blocks, block, span, head);
-  }
+  with_head_dim(dim, [&](auto width) {
+    for (int64_t i = part.begin; i < part.end; i++) {
+      head.last = i + 1 == part.end;
+      const QueryBlock block = query_block(shape.queries, i % blocks);
+      differentiate_block<width>(p, w, part.b, part.key_head * group + i / blocks, block, span, head);
+    }
+  });
   for (const Rows& result : {grad_key.result, grad_value.result}) {
     zero_rows(result, 0, span.first, dim);
     zero_rows(result, head.touched, shape.keys, dim);

@@ -163,10 +163,9 @@ void attend_blocks(const ForwardParams& p, int64_t b, int64_t h, int64_t begin, 
   const Rows key = rows_to_read(p.key, shape, p.storage, b, key_head, 0, shape.keys, w.key_copy);
   const Rows value = rows_to_read(p.value, shape, p.storage, b, key_head, 0, shape.keys, w.value_copy);
   const KeySpan span = key_span(p.keep ? p.keep + b * shape.keys : nullptr, shape.keys);
-  const auto attend = padded_head_dim(shape) == 64    ? attend_block<64>
-                      : padded_head_dim(shape) == 128 ? attend_block<128>
-                                                      : attend_block<0>;
-  for (int64_t i = begin; i < end; i++) attend(p, w, b, h, query_block(shape.queries, i), span, key, value);
+  with_head_dim(padded_head_dim(shape), [&](auto width) {
+    for (int64_t i = begin; i < end; i++) attend_block<width>(p, w, b, h, query_block(shape.queries, i), span, key, value);
+  });
 }
 
 }  // namespace

@@ -56,6 +56,18 @@ BIMODAL_INLINE void with_constant(int n, F f) {
   }
 }
 
+// Calls f(integral_constant<head_dim>) for the widths that have code of their own, else f(integral_constant<0>): known at
+// run time only. BIMODAL_ONE_WIDTH leaves out the former, which differ by a constant alone and take two thirds of the
+// time to compile: for the sanitizers.
+template <class F>
+BIMODAL_INLINE void with_head_dim(int64_t head_dim, F f) {
+#if !defined(BIMODAL_ONE_WIDTH)
+  if (head_dim == 64) return f(std::integral_constant<int, 64>{});
+  if (head_dim == 128) return f(std::integral_constant<int, 128>{});
+#endif
+  f(std::integral_constant<int, 0>{});
+}
+
 // The size of the next piece when `left` is cut into as few pieces of at most `largest` as possible, of even size:
 // 17 keys by 8 are 6 + 6 + 5, not 8 + 8 + 1, for a tile of one row runs at a fraction of the speed.
 BIMODAL_INLINE int next_piece(int left, int largest) {
