@@ -2,6 +2,7 @@
 # make test       install if needed, lint, test
 # make bench      time the attention kernels against torch's, and the statistics
 # make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
+# make proofs     prove the kernels right, as far as that goes without a GPU
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BENCH := $(VENV)/bin/bench
 # Installed once; again only when pyproject.toml has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench lint format typecheck calibrate reproduce kernels install clean
+.PHONY: demo test bench lint format calibrate proofs reproduce kernels install clean
 
 demo: kernels
 	$(BENCH) run --task captioning --model both
@@ -32,6 +33,9 @@ bench: kernels
 	$(BENCH) kernels bench
 	$(VENV)/bin/pytest -o python_files='bench_*.py' -o python_functions='bench_*' tests/benchmarks
 
+proofs: kernels
+	$(BENCH) kernels check
+
 calibrate: install
 	$(VENV)/bin/python -m bimodal.calibration --json calibration.json
 
@@ -48,7 +52,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --progress-bar off --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --progress-bar off --editable '.[dev,kernels]'
 	touch $@
 
 clean:

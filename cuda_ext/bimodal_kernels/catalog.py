@@ -45,11 +45,13 @@ class Limits:
     dtypes: tuple[str, ...]
     head_dims: Callable[[int], bool]
     head_dims_in_words: str
+    positive_scale: bool = False
+    """Whether the factor on the scores must be above 0."""
 
 
 LIMITS: Mapping[str, Limits] = MappingProxyType(
     {
-        "cuda": Limits("cuda", ("float16", "bfloat16"), lambda d: d in (64, 128), "64 and 128"),
+        "cuda": Limits("cuda", ("float16", "bfloat16"), lambda d: d in (64, 128), "64 and 128", positive_scale=True),
         "native": Limits("cpu", ("float32", "bfloat16"), lambda d: 1 <= d <= 256, "1 to 256"),
     }
 )
@@ -120,7 +122,7 @@ def require_backend(name: str) -> str:
     return name
 
 
-def limit(name: str, device_type: str, dtype: torch.dtype, head_dim: int) -> str | None:
+def limit(name: str, device_type: str, dtype: torch.dtype, head_dim: int, scale: float = 1.0) -> str | None:
     """What the backend's own limits say against a call; None: nothing. Cheap, and compiles nothing."""
     limits = LIMITS.get(name)
     if limits is None:
@@ -131,6 +133,8 @@ def limit(name: str, device_type: str, dtype: torch.dtype, head_dim: int) -> str
         return f"serves {' and '.join(limits.dtypes)}, not {_plain(dtype)}"
     if not limits.head_dims(head_dim):
         return f"serves head_dim {limits.head_dims_in_words}, not {head_dim}"
+    if limits.positive_scale and not scale > 0:
+        return f"serves scales above 0, not {scale:g}"
     return None
 
 

@@ -54,10 +54,10 @@ def attention(
     Source: Vaswani et al. 2017, sec. 3.2.1; grouped queries: Ainslie et al. 2023, sec. 2.2.
     """
     check_inputs(query, key, value, key_padding_mask)
-    forward = _FORWARD[_serving(backend, query)]
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    forward = _FORWARD[_serving(backend, query, factor)]
     if key.shape[2] == 0 or query.numel() == 0:
         return query.new_zeros(query.shape)
-    factor = query.shape[-1] ** -0.5 if scale is None else scale
     return forward(query, key, value, key_padding_mask, causal, factor)
 
 
@@ -88,7 +88,7 @@ def attention_decode(
     """
     check_decode_inputs(query, key_cache, value_cache, lengths)
     factor = query.shape[-1] ** -0.5 if scale is None else scale
-    name = _serving(backend, query)
+    name = _serving(backend, query, factor)
     if name in COMPILED:
         compiled.require(name)
         return ops.decode(query, key_cache, value_cache, lengths, factor)
@@ -96,11 +96,11 @@ def attention_decode(
     return _FORWARD[name](query, key_cache, value_cache, filled, False, factor)
 
 
-def _serving(backend: str, query: Tensor) -> str:
+def _serving(backend: str, query: Tensor, scale: float) -> str:
     """The backend, or `sdpa` where the call is beyond its limits."""
     if require_backend(backend) not in COMPILED:
         return backend
-    reason = limit(backend, query.device.type, _computing_dtype(query), query.shape[-1])
+    reason = limit(backend, query.device.type, _computing_dtype(query), query.shape[-1], scale)
     if reason is None:
         return backend
     if not torch.compiler.is_compiling():

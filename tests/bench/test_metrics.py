@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from bimodal.metrics.words import rouge_l_f_measure, unigram_f1
 from bimodal.types import Example, Prediction
 
 TARGETS = ("red apple", "woman running: dark skin tone", "flag: France", "couple with heart: woman, man")
+TRUE_TAGS = (("B-PER", "I-PER", "O"), ("O", "B-LOC", "O"), ("B-PER", "O", "O"), ("O", "O", "O"))
+PREDICTED_TAGS = (("B-PER", "I-PER", "O"), ("O", "B-PER", "O"), ("O", "O", "O"), ("B-LOC", "O", "O"))
 OUTPUTS = ("red apple", "man running: dark skin tone", "flag: Italy", "couple kissing")
 
 
@@ -90,7 +93,15 @@ def test_bleu_statistics_are_lengths_then_matches_then_totals() -> None:
 
 @pytest.mark.parametrize("metric", metrics.CORPUS_METRICS.values(), ids=lambda metric: metric.name)
 def test_aggregate_scores_many_sums_at_once_as_one_by_one(metric: metrics.CorpusMetric) -> None:
-    rows = metric.statistics(predictions_of(OUTPUTS, bits=12.0), examples_of(TARGETS))
+    # Tags beside the texts, so that one pair of lists serves every kind of task.
+    predictions = [
+        replace(prediction, tags=tags)
+        for prediction, tags in zip(predictions_of(OUTPUTS, bits=12.0), PREDICTED_TAGS, strict=True)
+    ]
+    examples = [
+        replace(example, text="a b c", tags=tags) for example, tags in zip(examples_of(TARGETS), TRUE_TAGS, strict=True)
+    ]
+    rows = metric.statistics(predictions, examples)
     together = metric.aggregate(np.stack([rows, rows + 1.0]))
     one_by_one = [[float(metric.aggregate(row)) for row in block] for block in (rows, rows + 1.0)]
     assert together.tolist() == pytest.approx(np.array(one_by_one))

@@ -60,6 +60,8 @@ def test_fallback_is_recorded(obstacles):
         ("native", ("cpu", torch.bfloat16, 256), None),
         ("sdpa", ("mps", torch.float64, 500), None),
         ("reference", ("cpu", torch.float16, 1), None),
+        ("cuda", ("cuda", torch.bfloat16, 64, -0.125), "serves scales above 0, not -0.125"),
+        ("native", ("cpu", torch.float32, 64, -0.125), None),
     ],
 )
 def test_limits(name, request_, reason):

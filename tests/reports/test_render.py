@@ -165,7 +165,7 @@ def test_only_web_addresses_become_links(hostile: str, html: str) -> None:
 
 def test_charts_take_their_colours_from_the_theme(html: str) -> None:
     charts = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
-    assert len(charts) == 4
+    assert len(charts) == 5
     for chart in charts:
         painted = set(re.findall(r'(?:fill|stroke)="([^"]+)"', chart))
         assert painted <= {"none", "transparent", *(c for c in painted if c.startswith("var(--"))}
@@ -192,7 +192,7 @@ def test_every_score_is_shown_with_its_interval(html: str, run: FakeRun) -> None
 
 
 def test_what_could_not_be_measured_is_unavailable_not_zero(html: str) -> None:
-    assert Outline(html).text.count("unavailable") == 6
+    assert Outline(html).text.count("unavailable") == 7
 
 
 def test_credit_is_given_to_the_data(html: str) -> None:

@@ -28,7 +28,7 @@ from bimodal_kernels.check.native import check_native
 from bimodal_kernels.check.outcome import Line, Outcome
 from bimodal_kernels.check.trials import OPS, Op, Trial, all_trials
 from bimodal_kernels.recipe import SOURCES, native_recipe
-from bimodal_kernels.toolchain import CompileError, KernelUnavailableError
+from bimodal_kernels.toolchain import CompileError
 
 _BUILDS: Mapping[Group, tuple[Build, ...]] = MappingProxyType(
     {"synchronisation": ("races", "plain", "sanitized"), "indices and masks": BUILDS, "numbers": BUILDS}
@@ -98,10 +98,6 @@ def judge(mutant: Mutant, sources: Path = SOURCES) -> Verdict:
             return Verdict(mutant, next(_faults(mutant, tree), None))
         except CompileError as error:
             return Verdict(mutant, None, broken=str(error))
-        except KernelUnavailableError as error:
-            if "failed" in str(error):  # nvcc's way of not compiling
-                return Verdict(mutant, None, broken=str(error))
-            raise
 
 
 def _faults(mutant: Mutant, tree: Path) -> Iterator[str]:
