@@ -13,7 +13,16 @@ from bimodal.schema import AuditDrop, Comparison, TaskComparison
 from bimodal_reports.tables import Column, Entry, Row, Table, p_value
 from bimodal_reports.verdicts import uses_its_input
 from bimodal_reports.view import ChartView, Section
-from bimodal_reports.wording import amount, capitalised, interval, joined, metric_label, number, perceived, signed
+from bimodal_reports.wording import (
+    amount_of,
+    capitalised,
+    interval,
+    joined,
+    metric_label,
+    number,
+    perceived,
+    signed,
+)
 
 _WITH = {
     "deranged": "somebody else's {}",
@@ -107,7 +116,7 @@ def _answer(drops: Sequence[AuditDrop], primary: str) -> str:
         return f"{name} ignores its {seen}: no probe changes any of its answers."
     if lead.true_value == 0.0 and lead.perceptual_score is None and lead.probe_value == 0.0:
         return f"{name} scores 0 {label} with and without its {seen}: who has nothing can lose nothing."
-    loses = f"with {_changed(lead)} it loses {amount(lead.drop, lead.unit)} of {label}"
+    loses = f"with {_changed(lead)} it loses {amount_of(lead.drop, lead.unit, label)}"
     bounds = f"95 % interval {interval(lead.ci95, lead.unit, with_sign=True)}, p {p_value(lead)}"
     if not uses_its_input(lead):
         return f"Nothing shows that {name} uses its {seen}: {loses} ({bounds})."

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from bimodal.schema import Ladder, LadderPart, TaskComparison
 from bimodal_reports.tables import Column, Entry, Row, Table
 from bimodal_reports.view import ChartView, Section
-from bimodal_reports.wording import amount, capitalised, interval, joined, metric_label, number, quantity, signed
+from bimodal_reports.wording import (
+    amount_of,
+    capitalised,
+    interval,
+    joined,
+    metric_label,
+    number,
+    quantity,
+    signed,
+)
 
 _BRINGS = {
     "capacity": "size alone (gpt-wide − gpt)",
@@ -45,7 +54,7 @@ def ladder_answer(ladder: Ladder) -> str:
     split = joined([f"{part.name} {signed(part.value, unit)} ({_bounds(part, unit)})" for part in parts])
     verb = "gains" if ladder.total.value >= 0 else "loses"
     return (
-        f"multimodal {verb} {amount(abs(ladder.total.value), unit)} of {label} on gpt "
+        f"multimodal {verb} {amount_of(abs(ladder.total.value), unit, label)} on gpt "
         f"(95 % interval {_bounds(ladder.total, unit)}): {split}."
     )
 

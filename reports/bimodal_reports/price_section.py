@@ -8,7 +8,7 @@ from statistics import median
 from bimodal.schema import CellResult, PairPrices, Price, TaskComparison
 from bimodal_reports.tables import Column, Entry, Row, Table
 from bimodal_reports.view import ChartView, Section, cells_of
-from bimodal_reports.wording import amount, capitalised, joined, metric_label, number, quantity, unit_label
+from bimodal_reports.wording import amount_of, capitalised, joined, metric_label, number, quantity, unit_label
 
 _CURRENCY = {
     "end_to_end_ms": ("Latency", "per request"),
@@ -61,7 +61,7 @@ def break_even(prices: PairPrices) -> str:
     unit = "one point" if prices.unit == "points" else f"0.01 {unit_label(prices.unit)}".strip()
     scale = 1.0 if prices.unit == "points" else 0.01
     costs = joined([f"{_significant(scale * each)} {_WORTH[price.cost]}" for price, each in due])
-    gains = f"{name} gains {amount(prices.gain, prices.unit)} of {label}"
+    gains = f"{name} gains {amount_of(prices.gain, prices.unit, label)}"
     text = f"{name} pays if {unit} of {label} is worth {costs} to you" if due else gains
     return text + (f"; no extra {' or '.join(free)} could be told." if free else ".")
 

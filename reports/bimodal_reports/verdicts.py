@@ -9,6 +9,7 @@ from bimodal.statistics import Needed, Outcome, VarianceParts, decide, inside_ma
 from bimodal_reports.costs import LATENCY, TRAIN_TIME
 from bimodal_reports.wording import (
     amount,
+    amount_of,
     capitalised,
     interval,
     joined,
@@ -21,6 +22,7 @@ from bimodal_reports.wording import (
     ratio,
     signed,
     signed_amount,
+    unit_label,
 )
 
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -63,7 +65,10 @@ def headline(what: str, difference: Difference, outcome: Outcome) -> str:
     if outcome == "inconclusive":
         return f"Too close to call whether {what} changes {label}"
     verb = "raised" if difference.value > 0 else "lowered"
-    return f"{capitalised(what)} {verb} {label} by {amount(abs(difference.value), difference.unit)}"
+    by = number(abs(difference.value), difference.unit)  # with its unit, unless that is the metric's name
+    if unit_label(difference.unit) != label:
+        by = amount(abs(difference.value), difference.unit)
+    return f"{capitalised(what)} {verb} {label} by {by}"
 
 
 def sentence(
@@ -210,12 +215,12 @@ def probe_sentence(
     label = metric_label(drop.metric)
     if uses_its_input(drop):
         return (
-            f"With {changed}, {subject} loses {amount(drop.drop, unit)} of {label} "
+            f"With {changed}, {subject} loses {amount_of(drop.drop, unit, label)} "
             f"({interval(drop.ci95, unit)}) and scores {number(drop.probe_value, unit)}: it does use its {shown}."
         )
     if drop.ci95[1] < 0:
         return (
-            f"With {changed}, {subject} does better, by {amount(-drop.drop, unit)} of {label} "
+            f"With {changed}, {subject} does better, by {amount_of(-drop.drop, unit, label)} "
             f"({interval((-drop.ci95[1], -drop.ci95[0]), unit)}): its own {shown} misleads it."
         )
     narrow = max(abs(bound) for bound in drop.ci95) < margin

@@ -63,6 +63,11 @@ def amount(value: float, unit: str) -> str:
     return f"{written} {unit_label(unit)}".strip()
 
 
+def amount_of(value: float, unit: str, label: str) -> str:
+    """A difference in a score, named once: `62.1 points of BLEU`, but `0.412 bits per byte`."""
+    return amount(value, unit) if unit_label(unit) == label else f"{amount(value, unit)} of {label}"
+
+
 def margin_amount(margin: float, unit: str) -> str:
     """A margin as it was declared, without decimals that nobody wrote: `1 point`, `0.05 bits per byte`."""
     if unit == "points":

@@ -339,7 +339,7 @@ def make_ladder_run(seeds: int = 1, examples: int = 40) -> FakeRun:
     return FakeRun(manifest, tuple(results), predictions, {}, pictures, {})
 
 
-def make_dial_run(gains: dict[float, float], *, seeds: int = 2, examples: int = 60) -> FakeRun:
+def make_dial_run(gains: dict[float, float], *, seeds: int = 3, examples: int = 60) -> FakeRun:
     """A finished run at several dials; `gains` says how much more of the targets multimodal gets right at each."""
     results, predictions, records = [], {}, []
     targets = make_targets(examples)

@@ -14,7 +14,7 @@ def curves_of(run: FakeRun) -> tuple[DialCurve, ...]:
 def test_the_curve_has_a_point_per_dial_in_ascending_order_over_all_seeds() -> None:
     (curve,) = curves_of(make_dial_run({1.0: 0.5, 0.0: 0.0, 0.5: 0.25}))
     assert [point.dial for point in curve.points] == [0.0, 0.5, 1.0]
-    assert curve.seeds == (0, 1)
+    assert curve.seeds == (0, 1, 2)
     assert (curve.baseline, curve.contestant, curve.metric) == ("gpt", "multimodal", "bleu")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from bimodal_reports import compare, render
 
-from .factories import make_run
+from .factories import make_dataset, make_run
 
 pytestmark = pytest.mark.browser
 
@@ -206,3 +206,20 @@ def test_text_is_readable_in_both_themes(browser: Any, report: Path) -> None:
     }"""
     for scheme in ("light", "dark"):
         assert Opened(browser, report, scheme=scheme).page.evaluate(contrast) == []
+
+
+def test_samples_without_pictures_use_the_whole_card(
+    browser: Any, report: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def share(path: Path) -> float:
+        page = Opened(browser, path).page
+        card, target = page.locator(".cards > li").first, page.locator(".cards .target").first
+        return float(target.bounding_box()["width"] / card.bounding_box()["width"])
+
+    run = make_run(30)
+    manifest = run.manifest.model_copy(update={"datasets": (make_dataset(modalities=("audio",)),)})
+    comparison = compare(manifest, run.results, run.predictions, run.probes)
+    plain = tmp_path_factory.mktemp("plain") / "report.html"
+    plain.write_text(render(manifest, run.results, comparison, {}), "utf-8")
+    assert share(report) < 0.9
+    assert share(plain) == pytest.approx(1.0)

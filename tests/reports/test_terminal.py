@@ -55,7 +55,7 @@ def test_a_wide_terminal_shows_all_metrics() -> None:
 
 
 def test_several_seeds_have_rows_of_their_own_and_one_verdict() -> None:
-    run = make_seed_runs(2)
+    run = make_seed_runs(3)
     comparison = compare(run.manifest, run.results, run.predictions, run.probes)
     console = Console(width=160)
     with console.capture() as capture:
@@ -63,7 +63,7 @@ def test_several_seeds_have_rows_of_their_own_and_one_verdict() -> None:
     text = capture.get()
     assert "multimodal (seed 1)" in text
     assert text.count("Better. Seeing") == 1
-    assert re.search(r"By seed: \+\d+\.\d \(seed 0\), \+\d+\.\d \(seed 1\)", text)
+    assert re.search(r"By seed: \+\d+\.\d \(seed 0\), \+\d+\.\d \(seed 1\), \+\d+\.\d \(seed 2\)", text)
 
 
 def test_one_seed_says_what_it_does_not_know() -> None:

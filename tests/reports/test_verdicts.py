@@ -102,7 +102,7 @@ def test_bits_per_byte_say_that_less_is_better() -> None:
     )  # fmt: skip
     assert outcome_of(found, 0.05) == "better"
     assert sentence("x", found, 0.05, (), None) == (
-        "X lowered bits per byte by 0.400 bits per byte (95 % interval 0.300 to 0.500; 1.200 against 1.600) "
+        "X lowered bits per byte by 0.400 (95 % interval 0.300 to 0.500; 1.200 against 1.600) "
         "on 269 test examples and one training seed, where less is better."
     )
 
