@@ -59,8 +59,7 @@ def prove_native(progress: Progress, say: Say) -> Outcome:
         if kind.endswith("log_sum_exp"):
             lines.append(bounded(f"{kind}: error", error, native.LOG_SUM_EXP_TOLERANCE))
             continue
-        bars = native.GRADIENT_TOLERANCE if kind.endswith("gradients") else native.TOLERANCE
-        lines.append(bounded(f"{kind}: error", error, bars[dtype]))
+        lines.append(bounded(f"{kind}: error", error, native.TOLERANCE[dtype]))
         if kind in found.torch_errors:
             lines.append(bounded(f"{kind}: x torch's", error / found.torch_errors[kind], native.TORCH_FACTOR))
     progress("CPU kernels, sanitized", 0, 1)
