@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from bimodal_kernels import attention, loader, ops
 from bimodal_kernels.cases import EDGES, Case, Inputs, Truth, make_inputs, tagged, truth
+from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
 
 forward_op = torch.ops.bimodal.attention_forward.default
 backward_op = torch.ops.bimodal.attention_backward.default
@@ -31,8 +32,11 @@ BLOCKS = (
 
 @pytest.fixture(autouse=True, scope="module")
 def _kernels():
-    if (reason := loader.obstacle("native")) is not None:
-        pytest.skip(reason)
+    try:
+        find_cxx()
+    except KernelUnavailableError as missing:
+        pytest.skip(str(missing))
+    assert loader.obstacle("native") is None  # with a compiler, what does not compile or load is a failure
 
 
 @pytest.fixture
