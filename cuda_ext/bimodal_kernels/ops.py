@@ -1,7 +1,8 @@
 """The compiled ops: their schemas, their shapes without data, their gradients, and what autocast does to them.
 
 Schemas live here, in Python; the shared objects of `csrc` bring implementations alone, `csrc/native` for the CPU and
-`csrc/cuda` for CUDA, so that either can be there without the other, and tracing works with none.
+`csrc/cuda` for CUDA, so that either can be there without the other, and tracing works with none. The decoder's ops are
+in `decoder.py`.
 
 Legend: batch, heads, kv_heads, query, key, slot (positions), head_dim.
 

@@ -1,8 +1,8 @@
 """What each library of compiled kernels is made of: sources, commands, and the key that tells builds apart.
 
 There are two, and either can be there without the other: `native` (all of `csrc/native/*.cpp`, for the CPU) and `cuda`
-(all of `csrc/cuda/*.cu` and `*.cpp`). In each, `bind.cpp` alone includes torch's headers, through the stable ABI
-(`TORCH_TARGET_VERSION`): it compiles in seconds, and the library serves every later torch. Imports no torch.
+(all of `csrc/cuda/*.cu` and `*.cpp`). In each, `bind*.cpp` alone include torch's headers, through the stable ABI
+(`TORCH_TARGET_VERSION`): they compile in seconds, and the library serves every later torch. Imports no torch.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _torch_home() -> Path:
 
 
 def _torch_flags(source: Path, torch_home: Path) -> tuple[str, ...]:
-    return (_STABLE_ABI, f"-I{torch_home / 'include'}") if source.name == _BINDING else ()
+    return (_STABLE_ABI, f"-I{torch_home / 'include'}") if source.name.startswith("bind") else ()
 
 
 def _gencode(known: tuple[int, ...], present: tuple[int, ...]) -> tuple[str, ...]:

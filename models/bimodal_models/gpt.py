@@ -18,6 +18,7 @@ from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
 from bimodal_models.blocks.attention import Filled, Store
 from bimodal_models.blocks.cache import KeyValueCache
 from bimodal_models.blocks.context import FusedContext
+from bimodal_models.blocks.decoder_step import native_step
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
 from bimodal_models.pretrained import gpt2
 from bimodal_models.pretrained.checkpoint import open_checkpoint
@@ -136,6 +137,7 @@ class GPT(nn.Module):
             max_length=max_length,
             lengths=lengths,
             like=x,
+            step=native_step(self.token_embedding, self.position_embedding, self._blocks(), self.final_norm),
         )
         if len(lengths) and not 1 <= cache.shortest <= cache.longest <= tokens.shape[1]:
             raise ValueError(
@@ -160,11 +162,14 @@ class GPT(nn.Module):
             raise ValueError(f"Expected the cache that prefill returned, got a {type(cache).__name__}.")
         if cache.longest >= cache.max_length:
             raise ValueError(f"The cache is full ({cache.max_length} tokens): prefill with a larger max_length.")
+        readable = self._readable(context)
+        if cache.step is not None:
+            return cache.step(token, cache.lengths, cache.keys, cache.values, readable), cache.longer()
         x = self.token_embedding(token) + self.position_embedding(cache.lengths)
         stores = [partial(cache.append, layer) for layer in range(self.config.num_layers)]
         states = self._run(
             self.dropout(x)[:, None],
-            self._readable(context),
+            readable,
             causal=False,
             stores=stores,
             filled=cache.filled(),

@@ -87,7 +87,7 @@ def faults(program: Path, lines: Sequence[str]) -> tuple[str, ...]:
 
 def _recipe(build: Build, march: str, sources: Path, cxx: CxxCompiler) -> Recipe:
     folder = sources / "native"
-    kernels = [path for path in sorted(folder.glob("*.cpp")) if path.name != "bind.cpp"]
+    kernels = [path for path in sorted(folder.glob("*.cpp")) if not path.name.startswith("bind")]
     command = (*cxx.command, "-std=c++20", f"-march={march}", "-fno-math-errno", "-pthread", "-Wall", *_FLAGS[build])
     steps = [Step((*command, "-c", str(path)), f"{path.stem}.o") for path in (*kernels, folder / "driver" / "main.cpp")]
     link = (*cxx.command, "-pthread", *(_SANITIZE if build == "sanitized" else ()))

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bimodal_models.blocks.attention import Filled, KeyValue
+from bimodal_models.blocks.decoder_step import DecoderStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,27 @@ class KeyValueCache:
     shortest: int
     """Least of `lengths`, as a Python number, so that nothing waits for the device."""
     longest: int
+    step: DecoderStep | None = None
+    """Reads one more token in one call and fills the cache itself; None: `append`, layer by layer."""
 
     @classmethod
     def empty(
-        cls, *, num_layers: int, num_heads: int, head_dim: int, max_length: int, lengths: Tensor, like: Tensor
+        cls,
+        *,
+        num_layers: int,
+        num_heads: int,
+        head_dim: int,
+        max_length: int,
+        lengths: Tensor,
+        like: Tensor,
+        step: DecoderStep | None = None,
     ) -> "KeyValueCache":
         """Room for `max_length` tokens per row, on the device of `like`, in the dtype attention runs in."""
         shape = (num_layers, lengths.shape[0], num_heads, max_length, head_dim)
         kind = like.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
         keys, values = (torch.empty(shape, dtype=dtype, device=like.device) for _ in range(2))
-        return cls(keys, values, lengths, *_bounds(lengths))
+        return cls(keys, values, lengths, *_bounds(lengths), step)
 
     @property
     def max_length(self) -> int:
@@ -67,8 +78,8 @@ class KeyValueCache:
         return Filled(self.lengths + 1, ragged=self.shortest != self.longest)
 
     def longer(self) -> "KeyValueCache":
-        """The cache after `append` in every layer."""
-        return KeyValueCache(self.keys, self.values, self.lengths + 1, self.shortest + 1, self.longest + 1)
+        """The cache after one more token in every layer."""
+        return KeyValueCache(self.keys, self.values, self.lengths + 1, self.shortest + 1, self.longest + 1, self.step)
 
     def select(self, rows: Int[Tensor, "rows"]) -> "KeyValueCache":
         """The cache of the given rows, in that order; a copy."""
@@ -81,7 +92,7 @@ class KeyValueCache:
             for source, target in zip(old, new, strict=True):
                 target[:, :, :longest] = source[:, :, :longest].index_select(0, rows)
             kept.append(new)
-        return KeyValueCache(kept[0], kept[1], lengths, shortest, longest)
+        return KeyValueCache(kept[0], kept[1], lengths, shortest, longest, self.step)
 
 
 def _bounds(lengths: Tensor) -> tuple[int, int]:

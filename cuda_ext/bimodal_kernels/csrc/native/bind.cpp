@@ -1,7 +1,4 @@
-// The native kernels as implementations of the ops that bimodal_kernels/ops.py declares, through libtorch's stable ABI:
-// compiles in seconds and one library serves several torch versions.
-//
-// Compile with -DTORCH_TARGET_VERSION=0x020a000000000000 (2.10, the first with all that is used here).
+// The attention kernels as implementations of the ops that bimodal_kernels/ops.py declares (see bind.hpp).
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
@@ -11,21 +8,16 @@
 #include <tuple>
 
 #include "attention.hpp"
+#include "bind.hpp"
 
 namespace {
 
 using bimodal::native::Heads;
-using bimodal::native::Pool;
 using bimodal::native::Shape;
 using bimodal::native::Storage;
+using bimodal::native::torch_pool;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-// Torch's own threads: no second pool that would compete with it for the cores.
-Pool torch_pool() {
-  return {[](int64_t n, Pool::Range range, void* context) { torch_parallel_for(0, n, 1, range, context); },
-          static_cast<int>(torch::stable::get_num_threads())};
-}
 
 Storage storage_of(const Tensor& query) {
   const ScalarType type = query.scalar_type();
