@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
+from bimodal.cross_entropy import summed_cross_entropy
 from bimodal.types import Batch, Contestant
 
 
 def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy in nats, summed over the target tokens (or tags) of a batch."""
-    return functional.cross_entropy(
-        *_logits_and_targets(model, batch), reduction="sum", label_smoothing=label_smoothing
-    )
+    return summed_cross_entropy(*_logits_and_targets(model, batch), label_smoothing=label_smoothing)
 
 
 @torch.no_grad()

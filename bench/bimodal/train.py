@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bimodal import store
+from bimodal.allocator import freed_memory_kept
 from bimodal.augment import augment
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
@@ -109,6 +110,7 @@ class _Learner:
         return loss, norm, tokens
 
 
+@freed_memory_kept()
 def finetune(
     model: Contestant,
     collator: Collator,

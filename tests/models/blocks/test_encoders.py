@@ -23,9 +23,15 @@ def test_patches_are_read_row_by_row(tiny):
     encoder = ImageEncoder(tiny.image, kernel="sdpa")
     image = torch.zeros(1, 3, 8, 8)
     image[:, :, :4, 4:] = 1.0  # top right
-    patches = encoder.patch_embedding(image).flatten(2).transpose(1, 2)[0]
+    patches = encoder.patches(image)[0]
     changed = (patches != encoder.patch_embedding.bias).any(-1)
     assert changed.tolist() == [False, True, False, False]
+
+
+def test_patches_are_what_the_convolution_of_vit_makes(image_encoder):
+    image = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    convolved = image_encoder.patch_embedding(image).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(image_encoder.patches(image), convolved, atol=1e-6, rtol=1e-5)
 
 
 def test_picture_of_another_size_is_refused_with_both_sizes(image_encoder):
