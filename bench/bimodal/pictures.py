@@ -58,9 +58,11 @@ def read_picture(path: Path, size: int) -> Tensor:
                 picture = _on_white(opened)
     except FileNotFoundError as error:
         raise DataError(f"{path}: the picture does not exist.") from error
+    except DataError:
+        raise
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: {error} Scale the picture down.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a readable picture ({error}). Replace the file.") from error
     if picture.size != (size, size):
         picture = picture.resize((size, size), Image.Resampling.BICUBIC)

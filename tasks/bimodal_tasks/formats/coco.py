@@ -37,7 +37,11 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
         for number, entry in enumerate(member(content, "images", list, place(path))):
             where = place(path, f"images[{number}]")
             try:
-                file_of[member(entry, "id", int, where)] = member(entry, "file_name", str, where)
+                image_id, name = member(entry, "id", int, where), member(entry, "file_name", str, where)
+                if image_id in file_of:
+                    what = f"the id {image_id} is that of {file_of[image_id]!r} already."
+                    raise problem(where, what, "Ids of pictures must be unique.")
+                file_of[image_id] = name
             except DataError as error:
                 reject(error)
         for number, entry in enumerate(member(content, "annotations", list, place(path))):

@@ -9,6 +9,8 @@ the catalogue's header, or of its file name (`de.po`); with several, say which w
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +18,16 @@ import polib
 
 from bimodal.schema import DataConfig
 from bimodal.types import Example, Format, Reject, Row
-from bimodal_tasks.own.reading import files, place, problem, split_of
+from bimodal_tasks.own.reading import files, place, problem, read_bytes, split_of
 
 
 def _files(folder: Path) -> list[Path]:
-    return files(folder, "*.po", "*.mo")
+    """All catalogues; of one that is there in both forms, the `.po`."""
+    found = files(folder, "*.po", "*.mo")
+    return [path for path in found if path.suffix == ".po" or path.with_suffix(".po") not in found]
+
+
+_FIX = "Correct it; msgfmt --check shows all that is wrong."
 
 
 def detects(folder: Path) -> bool:
@@ -31,10 +38,7 @@ def detects(folder: Path) -> bool:
 def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
     """One example per message, in catalogue order."""
     found = {path: _opened(path) for path in _files(folder)}
-    language_of = {
-        path: str(catalogue.metadata.get("Language", "")).partition("_")[0] or path.stem.partition("_")[0]
-        for path, catalogue in found.items()
-    }
+    language_of = {path: _language(path, catalogue, data.language) for path, catalogue in found.items()}
     known = sorted(set(language_of.values()))
     wanted = data.language or (known[0] if len(known) == 1 else None)
     if wanted not in known:
@@ -53,19 +57,37 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
             yield Row(example, place(path, line), split_of(path), text)
 
 
+def _language(path: Path, catalogue: polib.POFile | polib.MOFile, wanted: str | None) -> str:
+    named = str(catalogue.metadata.get("Language") or path.stem)
+    language = re.split("[_@.]", named)[0]
+    if re.fullmatch("[a-z]{2,3}", language):
+        return language
+    if wanted is not None:
+        return wanted
+    what = f"no language: neither the header ('Language:') nor the file's name says one, but {named!r}."
+    raise problem(place(path), what, "Name it by its language: de.po.")
+
+
+_SYNTAX = re.compile(
+    rb'\s*(?:#.*|(?:(?:domain|msgctxt|msgid|msgid_plural|msgstr(?:\[\d+\])?)\s+)?"(?:[^"\\]|\\.)*"\s*)?', re.DOTALL
+)
+"""A line of a `.po` file: a comment, or a text in quotes with or without a keyword; or nothing."""
+
+
 def _opened(path: Path) -> polib.POFile | polib.MOFile:
+    content = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if path.suffix == ".po":
+        # Polib repairs a text without its last quote by cutting it.
+        for number, line in enumerate(content.splitlines(), start=1):
+            if not _SYNTAX.fullmatch(line):
+                raise problem(place(path, number), "no keyword and text in quotes.", _FIX)
     try:
         return polib.mofile(str(path)) if path.suffix == ".mo" else polib.pofile(str(path))
     except UnicodeDecodeError as error:
         fix = f"Convert it: msgconv -t UTF-8 {path.name}."
         raise problem(place(path), "is not in the encoding its header names.", fix) from error
-    except (OSError, ValueError) as error:
-        raise problem(place(path), f"is no catalogue ({_short(error, path)}).", "Check it: msgfmt --check.") from error
-
-
-def _short(error: Exception, path: Path) -> str:
-    """Polib's message without the path of this machine."""
-    return str(error).replace(str(path), path.name).replace("Syntax error in po file ", "")
+    except (OSError, ValueError, struct.error) as error:
+        raise problem(place(path), f"no catalogue ({str(error).replace(str(path), path.name)}).", _FIX) from error
 
 
 FORMAT = Format("gettext", "gettext: .po and .mo catalogues", ("translation",), detects, read)

@@ -19,7 +19,7 @@ from bimodal.schema import DataConfig
 from bimodal.tags import tagged_example, words_of
 from bimodal.types import Example, Format, Reject, Row
 from bimodal_tasks.own.bio import check_tags
-from bimodal_tasks.own.reading import files, media_of, member, numbered_lines, place, problem, split_of
+from bimodal_tasks.own.reading import counted, files, media_of, member, numbered_lines, place, problem, split_of, typed
 
 
 def detects(folder: Path) -> bool:
@@ -49,30 +49,34 @@ def _object(line: str, where: str) -> Any:
     except json.JSONDecodeError as error:
         what = f"not JSON ({error.msg} at column {error.colno})."
         raise problem(where, what, "Each line is one object, without line breaks in it.") from error
+    except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+        raise problem(where, f"not JSON that can be read ({error}).", "Correct the line, or remove it.") from error
 
 
 def _example(folder: Path, path: Path, number: int, entry: Any, data: DataConfig) -> Example:
     where = place(path, number)
-    if not isinstance(entry, dict):
-        raise problem(where, f"{type(entry).__name__} instead of an object.", "Each line is one {...}.")
-    identifier = str(entry.get("id", f"{path.name}:{number}"))
+    typed(entry, dict, "the line", where)
+    identifier = entry.get("id", f"{path.name}:{number}")
+    if not isinstance(identifier, int):  # numbers may be ids
+        identifier = typed(identifier, str, "'id'", where)
     image, audio = media_of(entry, folder, where)
     text = member(entry, "text", str, where) if "text" in entry else ""
     if data.task == "ner":
-        words, tags = words_of(text), [str(tag) for tag in member(entry, "tags", list, where)]
+        words = words_of(text)
+        tags = [typed(tag, str, "a tag", where) for tag in member(entry, "tags", list, where)]
         if len(words) != len(tags):
-            what = f"{len(tags)} tags for {len(words)} words."
+            what = f"{counted(len(tags), 'tag')} for {counted(len(words), 'word')}."
             raise problem(where, what, "Each word (what single spaces separate) needs one.")
         check_tags(tags, [number] * len(tags), path)
-        return tagged_example(identifier, words, tags, image=image, audio=audio)
+        return tagged_example(str(identifier), words, tags, image=image, audio=audio)
     return Example(
-        identifier,
+        str(identifier),
         text,
         member(entry, "target", str, where),
         image,
         audio,
-        language=str(entry.get("language", data.language or "en")),
-        meta={"speaker": str(entry.get("speaker", "B"))} if data.task == "dialogue" else {},
+        language=typed(entry.get("language", data.language or "en"), str, "'language'", where),
+        meta={"speaker": typed(entry.get("speaker", "B"), str, "'speaker'", where)} if data.task == "dialogue" else {},
     )
 
 

@@ -16,7 +16,17 @@ from typing import Any
 from bimodal.errors import DataError
 from bimodal.schema import DataConfig, Split
 from bimodal.types import Example, Format, Reject, Row
-from bimodal_tasks.own.reading import file_in, files, folders_with, member, place, problem, read_json
+from bimodal_tasks.own.reading import (
+    file_in,
+    files,
+    folders_with,
+    inside,
+    member,
+    place,
+    problem,
+    read_json,
+    typed,
+)
 
 _SPLITS: dict[str, Split] = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
 
@@ -41,13 +51,16 @@ def _rows(folder: Path, entry: Any, where: str) -> list[Row]:
     split = member(entry, "split", str, where)
     if split not in _SPLITS:
         raise problem(where, f"unknown split {split!r}.", f"Allowed: {', '.join(_SPLITS)}.")
-    places = folders_with(folder, str(entry.get("filepath", "images")), "images")
+    inner = typed(entry.get("filepath", "images"), str, "'filepath'", where)
+    inside(folder, folder / inner, where)
+    places = folders_with(folder, inner, "images")
     image = file_in(places, folder, member(entry, "filename", str, where), where)
     rows = []
-    for sentence in member(entry, "sentences", list, where):
-        text = " ".join(member(sentence, "raw", str, where).split())
-        example = Example(str(member(sentence, "sentid", int, where)), "", text, image=image)
-        rows.append(Row(example, where, _SPLITS[split], image.name))
+    for number, sentence in enumerate(member(entry, "sentences", list, where)):
+        place_of = f"{where}.sentences[{number}]"
+        text = " ".join(member(sentence, "raw", str, place_of).split())
+        example = Example(str(member(sentence, "sentid", int, place_of)), "", text, image=image)
+        rows.append(Row(example, place_of, _SPLITS[split], image.name))
     return rows
 
 

@@ -18,7 +18,16 @@ from bimodal.errors import DataError
 from bimodal.schema import DataConfig
 from bimodal.types import Example, Format, Reject, Row
 from bimodal_tasks.own.pairs import aligned_files, aligned_lines, languages_of, split_files
-from bimodal_tasks.own.reading import file_in, folders_with, numbered_lines, place, problem, split_of
+from bimodal_tasks.own.reading import (
+    counted,
+    file_in,
+    folders_with,
+    num_lines,
+    numbered_lines,
+    place,
+    problem,
+    split_of,
+)
 
 
 def detects(folder: Path) -> bool:
@@ -34,6 +43,9 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
     pictures = folders_with(folder, "flickr30k-images", "flickr30k_images", "images")
     for stem, left, right in split_files(aligned, source, target):
         listed, names = _list_of(folder, stem, left, reject)
+        if (listing := num_lines(listed)) != (count := num_lines(left)):
+            what = f"{counted(listing, 'picture')} for the {counted(count, 'line')} of {left.name}."
+            raise problem(place(listed), what, "One file name for each sentence: find where they drift apart.")
         for number, text, translation in aligned_lines(left, right, reject):
             try:
                 # A caption's number may follow the name: 1007129816.jpg#0

@@ -16,7 +16,7 @@ from pathlib import Path
 from bimodal.errors import DataError
 from bimodal.schema import DataConfig, Split
 from bimodal.types import Format, Reject, Row
-from bimodal_tasks.own.reading import files, member, place, problem, read_json
+from bimodal_tasks.own.reading import files, member, place, problem, read_json, typed
 from bimodal_tasks.own.turns import reply
 
 _SPLITS: dict[str, Split] = {"train": "train", "valid": "validation", "test": "test"}
@@ -34,7 +34,7 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
         if not isinstance(content, dict) or not content.keys() & _SPLITS.keys():
             raise problem(place(path), "no 'train', 'valid' or 'test' in it.", "It is one object with these lists.")
         for name, split in _SPLITS.items():
-            for number, dialogue in enumerate(content.get(name, [])):
+            for number, dialogue in enumerate(member(content, name, list, place(path)) if name in content else ()):
                 group = f"{name}[{number}]"
                 where = place(path, group)
                 try:
@@ -49,10 +49,11 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
                         candidates = member(utterance, "candidates", list, place_of)
                         if not history or not candidates:
                             raise problem(place_of, "no history or no candidates.", "Both need at least one entry.")
+                        turns = [typed(turn, str, "a turn", place_of) for turn in (*history, candidates[-1])]
                     except DataError as error:
                         reject(error)
                         continue
-                    example = reply(f"{group}:{at}", [str(turn) for turn in history], str(candidates[-1]))
+                    example = reply(f"{group}:{at}", turns[:-1], turns[-1])
                     yield Row(example, place_of, split, group)
 
 

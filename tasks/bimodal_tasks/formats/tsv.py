@@ -33,19 +33,30 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
         for number, line in numbered_lines(path, reject):
             if not line.strip():
                 continue
-            fields = tuple(line.split("\t"))
+            fields, where = tuple(line.split("\t")), place(path, number)
             if not named:
-                is_head = {"text", "target"} <= set(fields) <= set(_COLUMNS)
-                named = fields if is_head else _COLUMNS[: max(2, len(fields))]
+                is_head = {"text", "target"} <= set(fields)
+                named = _checked_head(fields, where) if is_head else _COLUMNS[: max(2, len(fields))]
                 if is_head:
                     continue
-            where = place(path, number)
             try:
-                yield _row(folder, path, number, dict(zip(named, fields, strict=True)), data.language)
-            except ValueError as error:
-                what = f"{counted(len(fields), 'column')} instead of {len(named)} ({', '.join(named)})."
-                wrong = problem(where, what, "Put tabs between the columns, or remove the line.")
-                reject(error if isinstance(error, DataError) else wrong)
+                if len(fields) != len(named):
+                    what = f"{counted(len(fields), 'column')} instead of {len(named)} ({', '.join(named)})."
+                    raise problem(where, what, "Put tabs between the columns, or remove the line.")
+                row = _row(folder, path, number, dict(zip(named, fields, strict=True)), data.language)
+            except DataError as error:
+                reject(error)
+                continue
+            yield row
+
+
+def _checked_head(names: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """The columns that a first line names; raises DataError if one is unknown, or there twice."""
+    wrong = [name for at, name in enumerate(names) if name not in _COLUMNS or name in names[:at]]
+    if wrong:
+        what = f"the column {wrong[0]!r} is {'there twice' if wrong[0] in _COLUMNS else 'unknown'}."
+        raise problem(where, what, f"Allowed, once each: {', '.join(_COLUMNS)}.")
+    return names
 
 
 def _row(folder: Path, path: Path, number: int, fields: dict[str, str], language: str | None) -> Row:

@@ -58,7 +58,7 @@ def sentences(
             heads.append(line)
             continue
         if line.strip():
-            found = line.split() if separator == " " else line.split(separator)
+            found = re.split(" +", line.strip(" ")) if separator == " " else line.split(separator)
             if len(found) != num_columns or not all(found):
                 between = "spaces" if separator == " " else "tabs"
                 what = f"{counted(len(found), 'column')} instead of {num_columns} ({names}, with {between} between)."

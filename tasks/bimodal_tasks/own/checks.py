@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bimodal import store
 from bimodal.errors import DataError
-from bimodal.schema import Split
+from bimodal.schema import Modality, Split
 from bimodal.tags import entity_types
 from bimodal.types import Example, Progress, Reject, Row
 from bimodal_tasks.own.reading import problem
@@ -30,13 +31,13 @@ class CheckedFiles:
         except (OSError, ValueError):
             self._known = {}
 
-    def sha256(self, path: Path, where: str) -> str:
-        """The hash of a file, after checking that it can be used; raises DataError."""
+    def sha256(self, path: Path, kind: Modality, where: str) -> str:
+        """The hash of a picture or sound, after decoding it; raises DataError."""
         status = path.stat()
-        key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
+        key = f"{kind}|{path}|{status.st_size}|{status.st_mtime_ns}"
         if key not in self._known:
             try:
-                _check_sound(path) if path.suffix.lower() in _SOUNDS else _check_picture(path)
+                _CHECKS[kind](path)
             except DataError as error:
                 raise DataError(f"{where}: {str(error).replace(str(path), path.name)}") from error
             self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -45,9 +46,6 @@ class CheckedFiles:
     def remember(self) -> None:
         """Write down what was checked."""
         store.write_json(self._record, self._known)
-
-
-_SOUNDS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
 
 
 def _check_picture(path: Path) -> None:
@@ -68,9 +66,22 @@ def _check_picture(path: Path) -> None:
 
 
 def _check_sound(path: Path) -> None:
-    from bimodal.sound import read_header
+    from bimodal.sound import read_header, read_sound
 
-    read_header(path)
+    read_sound(path, read_header(path).sample_rate_hz)
+
+
+_CHECKS: dict[Modality, Callable[[Path], None]] = {"image": _check_picture, "audio": _check_sound}
+_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Control characters but tab and line ends, and halves of surrogate pairs, which no file can hold as UTF-8."""
+
+
+def _check_characters(row: Row) -> None:
+    example = row.example
+    for part, text in (("id", example.id), ("text", example.text), ("target", example.target), *example.meta.items()):
+        if found := _UNUSABLE.search(text):
+            what = f"the {part} has the character U+{ord(found[0]):04X} at position {found.start() + 1}."
+            raise problem(row.where, what, "Remove it: control characters are no text.")
 
 
 def usable(rows: Iterable[Row], checked: CheckedFiles, reject: Reject, progress: Progress) -> Iterator[tuple[Row, str]]:
@@ -81,6 +92,7 @@ def usable(rows: Iterable[Row], checked: CheckedFiles, reject: Reject, progress:
             progress("check", number, number + _TELL_EVERY)
         example = row.example
         try:
+            _check_characters(row)
             if example.id in first:
                 what = f"the id {example.id!r} was used before ({first[example.id]})."
                 raise problem(row.where, what, "Ids must be unique.")
@@ -88,7 +100,8 @@ def usable(rows: Iterable[Row], checked: CheckedFiles, reject: Reject, progress:
                 raise problem(row.where, "nothing to be produced: the target is empty.", "Fill it, or remove the row.")
             if not example.text and example.image is None and example.audio is None:
                 raise problem(row.where, "no text, no picture and no sound.", "There must be something to go by.")
-            media = [checked.sha256(path, row.where) for path in (example.image, example.audio) if path is not None]
+            found: tuple[tuple[Modality, Path | None], ...] = (("image", example.image), ("audio", example.audio))
+            media = [checked.sha256(path, kind, row.where) for kind, path in found if path is not None]
         except DataError as error:
             reject(error)
             continue

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from bimodal.types import Reject
-from bimodal_tasks.own.reading import files, numbered_lines, place, problem, split_of
+from bimodal_tasks.own.reading import counted, files, num_lines, numbered_lines, place, problem, split_of
 
 _NO_LANGUAGES = frozenset({"txt", "tsv", "csv", "jpg", "png", "wav", "mp3", "po", "mo", "md", "zip", "gz"})
 
@@ -15,19 +16,20 @@ _NO_LANGUAGES = frozenset({"txt", "tsv", "csv", "jpg", "png", "wav", "mp3", "po"
 def aligned_files(folder: Path, *subfolders: str) -> dict[str, dict[str, Path]]:
     """The files of each stem that exists in two or more languages, by language: `{"train": {"en": ..., "de": ...}}`.
 
+    Training and validation files are in it even if they are alone, so that `split_files` can say what they lack.
     The language is the last part of the name: `train.en`, `newstest2014.de-en.de`, `test_2016_flickr.fr`.
     """
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in files(folder, "*.*", *(f"{name}/*.*" for name in subfolders)):
         language = path.suffix[1:]
-        if (
-            2 <= len(language) <= 3
-            and language.isalpha()
-            and language.islower()
-            and language not in ("tsv", "txt", "csv")
-        ):
+        if re.fullmatch("[a-z]{2,3}", language) and language not in _NO_LANGUAGES:
             found[path.stem][language] = path
-    return {stem: dict(sorted(languages.items())) for stem, languages in found.items() if len(languages) > 1}
+    known = {language for languages in found.values() if len(languages) > 1 for language in languages}
+    return {
+        stem: dict(sorted(languages.items()))
+        for stem, languages in found.items()
+        if len(languages) > 1 or (split_of(Path(stem)) in ("train", "validation") and languages.keys() <= known)
+    }
 
 
 def languages_of(aligned: dict[str, dict[str, Path]], wanted: str | None, folder: Path) -> tuple[str, str]:
@@ -56,9 +58,9 @@ def aligned_lines(source: Path, target: Path, reject: Reject) -> Iterator[tuple[
         DataError: the files have different numbers of lines, so that nobody knows which belong together.
     """
     left, right = dict(numbered_lines(source, reject)), dict(numbered_lines(target, reject))
-    ends = [max((number for number, line in lines.items() if line), default=0) for lines in (left, right)]
+    ends = num_lines(source), num_lines(target)
     if ends[0] != ends[1]:
-        what = f"{ends[0]} lines, but {target.name} has {ends[1]}."
+        what = f"{counted(ends[0], 'line')}, but {target.name} has {ends[1]}."
         raise problem(place(source), what, "Line-aligned files need as many lines each: find where they drift apart.")
     for number in sorted(left.keys() & right.keys()):
         if number > ends[0]:
@@ -72,9 +74,19 @@ def aligned_lines(source: Path, target: Path, reject: Reject) -> Iterator[tuple[
 
 
 def split_files(aligned: dict[str, dict[str, Path]], source: str, target: str) -> Iterator[tuple[str, Path, Path]]:
-    """Stem and both files, for those stems that have both languages; with several tests, the first only."""
+    """Stem and both files, for those stems that have both languages; with several tests, the first only.
+
+    Raises:
+        DataError: training or validation files are there in one of the two languages only.
+    """
     seen_test = False
     for stem, languages in sorted(aligned.items()):
+        if split_of(Path(stem)) in ("train", "validation"):
+            for here, other in ((source, target), (target, source)):
+                if here in languages and other not in languages:
+                    name = languages[here].name
+                    what = f"no {stem}.{other} beside it."
+                    raise problem(place(languages[here]), what, f"Add it, or remove {name}.")
         if source in languages and target in languages:
             is_test = split_of(Path(stem)) == "test"
             if is_test and seen_test:

@@ -36,7 +36,7 @@ def numbered_lines(path: Path, reject: Reject) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers from 1, without line ends; what is not UTF-8 is rejected.
 
     Raises:
-        DataError: the file cannot be read, or is UTF-16.
+        DataError: the file cannot be read, is empty, or is UTF-16.
     """
     content = read_bytes(path)
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
@@ -56,6 +56,8 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise problem(place(path), f"cannot be read ({error.strerror}).", "Check that it is there.") from error
+    if not content.strip():
+        raise problem(place(path), "is empty.", "Fetch or export it again, or remove it.")
     if (encoding := _MISNAMED_BOMS.get(content[:2])) is not None:
         fix = f"Convert it: iconv -f {encoding} -t UTF-8 {path.name}."
         raise problem(place(path), f"is {encoding}, not UTF-8.", fix)
@@ -71,16 +73,36 @@ def read_json(path: Path) -> Any:
         line = content[: error.start].count(b"\n") + 1
         raise problem(place(path, line), "not UTF-8.", f"Convert: iconv -f LATIN1 -t UTF-8 {path.name}.") from error
     except json.JSONDecodeError as error:
-        raise problem(place(path, error.lineno), f"not JSON ({error.msg}).", "Correct or export it again.") from error
+        what = f"not JSON ({error.msg} at column {error.colno})."
+        raise problem(place(path, error.lineno), what, "Correct or export it again.") from error
+    except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+        raise problem(place(path), f"not JSON that can be read ({error}).", "Correct or export it again.") from error
+
+
+_CALLED: dict[type, str] = {str: "a string", int: "a whole number", list: "a list", dict: "an object"}
+_SHOWN_CHARS = 40
+
+
+def shown(value: Any) -> str:
+    """A JSON value as it is in the file, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+
+
+def typed(value: Any, kind: type, called: str, where: str) -> Any:
+    """A JSON value that must be of that type; raises DataError, in which it is `called` so."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise problem(
+            where, f"{called} is {shown(value)}.", f"It must be {_CALLED[kind]}; docs/data.md has the format."
+        )
+    return value
 
 
 def member(value: Any, key: str, kind: type, where: str) -> Any:
     """`value[key]`, which must be there and of that type; raises DataError."""
-    found = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-        what = "is missing" if found is None else f"is {type(found).__name__}, not {kind.__name__}"
-        raise problem(where, f"{key!r} {what}.", "Every entry needs it; see docs/data.md for the format.")
-    return found
+    if key not in typed(value, dict, "the entry", where):
+        raise problem(where, f"{key!r} is missing.", f"It must be {_CALLED[kind]}; docs/data.md has the format.")
+    return typed(value[key], kind, repr(key), where)
 
 
 def counted(number: int, noun: str) -> str:
@@ -93,9 +115,7 @@ def columns(line: str, count: int, where: str, names: str, separator: str = "\t"
     found = line.split(separator)
     if len(found) != count:
         called = {"\t": "tabs", "|": "'|'", " ": "spaces"}.get(separator, separator)
-        what = (
-            f"{len(found)} column{'s' if len(found) != 1 else ''} instead of {count} ({names}, with {called} between)."
-        )
+        what = f"{counted(len(found), 'column')} instead of {count} ({names}, with {called} between)."
         raise problem(where, what, "Put the separators in, or remove the line.")
     return found
 
@@ -106,18 +126,35 @@ def file_in(folders: Iterable[Path], root: Path, name: str, where: str) -> Path:
     Raises:
         DataError: the name leads out of the folder, or there is no such file.
     """
-    inside = root.resolve()
     looked = []
     for folder in folders:
-        path = (folder / name).resolve()
-        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_relative_to(inside):
-            fix = "Files must lie in the data folder and be named relative to it."
-            raise problem(where, f"the file name {name!r} leads out of the folder.", fix)
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise _outside(name, where)
+        path = inside(root, folder / name, where)
         if path.is_file():
             return path
         looked.append(str(folder.relative_to(root)) if folder != root else "the data folder")
     what = f"the file {name!r} is not there (looked in {', '.join(looked) or 'the data folder'})."
     raise problem(where, what, "Add it, or remove the line.")
+
+
+def inside(root: Path, path: Path, where: str) -> Path:
+    """The path without links and `..`, which must then lie inside the data folder `root`; raises DataError."""
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    try:
+        found = path.resolve()
+        found.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, half a surrogate pair; links in a ring
+        fix = "Correct it, or remove the line."
+        raise problem(where, f"{name[:_SHOWN_CHARS]!r} cannot be the name of a file.", fix) from error
+    if not found.is_relative_to(root.resolve()):
+        raise _outside(name, where)
+    return found
+
+
+def _outside(name: str, where: str) -> DataError:
+    fix = "Files must lie in the data folder and be named relative to it."
+    return problem(where, f"the file name {name!r} leads out of the folder.", fix)
 
 
 def media_of(named: Mapping[str, Any], root: Path, where: str) -> tuple[Path | None, Path | None]:
@@ -144,6 +181,11 @@ def split_of(path: Path) -> Split | None:
 def files(root: Path, *patterns: str) -> list[Path]:
     """The files that fit one of the patterns, by name."""
     return sorted({path for pattern in patterns for path in root.glob(pattern) if path.is_file()})
+
+
+def num_lines(path: Path) -> int:
+    """How many lines a file has, without empty ones at its end; raises DataError."""
+    return read_bytes(path).rstrip().count(b"\n") + 1
 
 
 def first_lines(path: Path, count: int = 50) -> list[str]:

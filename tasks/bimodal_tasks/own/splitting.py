@@ -33,10 +33,15 @@ def with_splits(rows: Sequence[tuple[Row, str]]) -> list[tuple[Row, str, Split]]
         {row.group for (row, _), split in zip(rows, split_of, strict=True) if split == "train"},
         key=lambda group: hashlib.sha256(f"own/{group}".encode()).digest(),
     )
-    size = max(1, round(_SHARE * len(groups)))
-    if len(groups) <= size * len(wanted):
+    if not groups:
         raise DataError(
-            f"{len(groups)} groups of training examples are too few to draw {' and '.join(wanted) or 'nothing'} from. "
+            f"no training examples: all {len(rows)} are of {' and '.join(sorted(given))}. Training files have 'train' "
+            "in their names (docs/data.md)."
+        )
+    size = max(1, round(_SHARE * len(groups)))
+    if wanted and len(groups) <= size * len(wanted):
+        raise DataError(
+            f"{len(groups)} groups of training examples are too few to draw {' and '.join(wanted)} from. "
             "Add examples, or files for all three splits."
         )
     drawn: dict[str, Split] = {}

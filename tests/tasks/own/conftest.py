@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,11 +12,21 @@ from bimodal.schema import DataConfig
 from bimodal.types import Dataset
 from bimodal_tasks.datasets.folder import SOURCE
 
-_SPEC = importlib.util.spec_from_file_location("own_folders", Path(__file__).with_name("folders.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-folders = sys.modules.setdefault("own_folders", importlib.util.module_from_spec(_SPEC))
-_SPEC.loader.exec_module(folders)
+
+def _module(name: str, file: str) -> ModuleType:
+    """A file beside this one, as a module of that name; the tests here are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+folders = _module("own_folders", "folders.py")
+_module("own_spoil", "spoil.py")
+for _path in sorted((Path(__file__).parent / "malformed").glob("*.py")):
+    _module(f"own_malformed_{_path.stem}", f"malformed/{_path.name}")
 
 
 @pytest.fixture

@@ -155,3 +155,13 @@ def test_an_unknown_format_suggests_the_nearest(own) -> None:
 def test_a_missing_folder_is_named() -> None:
     with pytest.raises(DataError, match="--data nowhere: there is no such folder"):
         format_of(DataConfig(name="folder", path="nowhere"))
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(own, load, name: str) -> None:
+    folder = own(name)
+    plain = load(folder, format=name)
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix not in (".png", ".jpg", ".wav"):
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(folder) == plain
