@@ -15,8 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bimodal_kernels import training
 
-def summed_cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+
+def summed_cross_entropy(
+    logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0, divisor: float = 1.0, kernel: str = "sdpa"
+) -> Tensor:
     """Cross-entropy in nats, summed over rows; a drop-in for torch's, except that it may overwrite `logits`.
 
     Args:
@@ -24,32 +28,47 @@ def summed_cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: fl
             pass (a non-linearity that made them, say) makes torch raise.
         targets: [row] int64, a class each.
         label_smoothing: share of the target's probability that is spread over all classes.
+        divisor: of the sum; known beforehand, it costs nothing.
+        kernel: backend of the contestant's kernels.
     """
     if torch.is_grad_enabled() and logits.requires_grad:
-        return _UsesUpLogits.apply(logits, targets, label_smoothing)  # type: ignore[no-any-return]
-    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+        return _UsesUpLogits.apply(logits, targets, label_smoothing, divisor, kernel)  # type: ignore[no-any-return]
+    summed = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+    return summed / divisor
 
 
 class _UsesUpLogits(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
-        scratch = logits.detach()  # shares memory and version counter
-        index = targets[:, None]
-        wanted = scratch.gather(1, index)
-        if label_smoothing:
-            wanted = torch.lerp(wanted, scratch.mean(1, keepdim=True), label_smoothing)
-        largest = scratch.amax(1, keepdim=True)
-        torch.softmax(scratch, 1, out=scratch)
-        # The largest probability is 1 / sum(exp(logits - largest)), and cannot underflow.
-        log_sum_exp = largest - scratch.amax(1, keepdim=True).log()
-        scratch.scatter_(1, index, scratch.gather(1, index) - (1 - label_smoothing))
-        if label_smoothing:
-            scratch.sub_(label_smoothing / scratch.shape[1])
-        ctx.save_for_backward(scratch)
-        return (log_sum_exp - wanted).sum()
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, label_smoothing: float, divisor: float, kernel: str
+    ) -> Tensor:
+        gradient = logits.detach()  # shares memory and version counter
+        into = training.cross_entropy_ if training.serves(kernel, gradient) else _cross_entropy_
+        losses = into(gradient, targets, label_smoothing=label_smoothing, divisor=divisor)
+        ctx.save_for_backward(gradient)
+        return losses.sum() / divisor
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient.mul_(grad_loss), None, None
+        whole = grad_loss.device.type == "cpu" and grad_loss.item() == 1  # asking a GPU would make it wait
+        return gradient if whole else gradient.mul_(grad_loss), None, None, None, None
+
+
+def _cross_entropy_(logits: Tensor, targets: Tensor, *, label_smoothing: float, divisor: float) -> Tensor:
+    """Losses [row]; their gradient, divided by `divisor`, takes the logits' place."""
+    index = targets[:, None]
+    wanted = logits.gather(1, index)
+    if label_smoothing:
+        wanted = torch.lerp(wanted, logits.mean(1, keepdim=True), label_smoothing)
+    largest = logits.amax(1, keepdim=True)
+    torch.softmax(logits, 1, out=logits)
+    # The largest probability is 1 / sum(exp(logits - largest)), and cannot underflow.
+    log_sum_exp = largest - logits.amax(1, keepdim=True).log()
+    logits.scatter_(1, index, logits.gather(1, index) - (1 - label_smoothing))
+    if label_smoothing:
+        logits.sub_(label_smoothing / logits.shape[1])
+    if divisor != 1:
+        logits.div_(divisor)
+    return (log_sum_exp - wanted).squeeze(1)

@@ -74,14 +74,16 @@ def _training(built: Built, config: RunConfig, inputs: Inputs) -> Callable[[], N
     size = config.train.batch_size
     rows = [built.collator.encode(example) for example in inputs.splits["train"][: _BATCHES * size]]
     batches = [built.collator.training_batch(rows[start : start + size]) for start in range(0, len(rows), size)]
-    optimizer = make_optimizer(built.module, config.train)
+    kernel = built.kernel.name
+    optimizer = make_optimizer(built.module, config.train, kernel=kernel)
     built.module.train()
     step = 0
 
     def train() -> None:
         nonlocal step
-        summed_loss(built.model, to_device(batches[step % len(batches)], torch.device("cpu"))).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        batch = to_device(batches[step % len(batches)], torch.device("cpu"))
+        summed_loss(built.model, batch, divisor=size, kernel=kernel).backward()  # type: ignore[no-untyped-call]
+        optimizer.clipped_step(config.train.clip_norm)
         optimizer.zero_grad(set_to_none=True)
         step += 1
 

@@ -15,9 +15,13 @@ from bimodal.cross_entropy import summed_cross_entropy
 from bimodal.types import Batch, Contestant
 
 
-def summed_loss(model: Contestant, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy in nats, summed over the target tokens (or tags) of a batch."""
-    return summed_cross_entropy(*_logits_and_targets(model, batch), label_smoothing=label_smoothing)
+def summed_loss(
+    model: Contestant, batch: Batch, *, label_smoothing: float = 0.0, divisor: float = 1.0, kernel: str = "sdpa"
+) -> Tensor:
+    """Cross-entropy in nats, summed over the target tokens (or tags) of a batch, divided by `divisor`."""
+    return summed_cross_entropy(
+        *_logits_and_targets(model, batch), label_smoothing=label_smoothing, divisor=divisor, kernel=kernel
+    )
 
 
 @torch.no_grad()

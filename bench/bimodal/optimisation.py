@@ -4,27 +4,68 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bimodal.schema import TrainConfig
+from bimodal_kernels import training
 
 Precision = Literal["fp32", "bf16"]
 
 
-def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+class ClippedAdamW(torch.optim.AdamW):
+    """AdamW on gradients clipped to a norm over all parameters, in one native pass where that serves."""
+
+    def __init__(self, groups: list[dict[str, Any]], *, kernel: str, **options: Any) -> None:
+        super().__init__(groups, fused=True, **options)
+        self._kernel = kernel
+
+    def clipped_step(self, clip_norm: float) -> Tensor:
+        """One step; returns the gradients' norm before clipping."""
+        pairs = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        if not training.serves(self._kernel, *(p for p, _ in pairs)):
+            norm = nn.utils.clip_grad_norm_([p for p, _ in pairs], clip_norm)
+            self.step()
+            return norm
+        states = [self._state_of(p) for p, _ in pairs]
+        return torch.tensor(
+            training.clipped_adamw_(
+                [p for p, _ in pairs],
+                [cast(Tensor, p.grad).contiguous() for p, _ in pairs],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [state["step"] for state in states],
+                [group["weight_decay"] for _, group in pairs],
+                learning_rate=self.param_groups[0]["lr"],
+                betas=self.param_groups[0]["betas"],
+                eps=self.param_groups[0]["eps"],
+                clip_norm=clip_norm,
+            )
+        )
+
+    def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        # As torch's AdamW lays it out: restart points serve both ways.
+        state: dict[str, Tensor] = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        return state
+
+
+def make_optimizer(module: nn.Module, config: TrainConfig, *, kernel: str = "sdpa") -> ClippedAdamW:
     """AdamW with decay for matrices and none for biases, norms, gates and other vectors.
 
     Source: Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, sec. 2.
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in trained if p.dim() >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+    return ClippedAdamW(groups, kernel=kernel, lr=config.learning_rate, betas=(config.beta1, config.beta2))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:

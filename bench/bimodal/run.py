@@ -72,6 +72,7 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         device=device,
         files=files,
         progress=progress,
+        kernel=kernel.name,
     )
     rss_train = train_memory.above(baseline)
 

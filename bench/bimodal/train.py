@@ -26,6 +26,7 @@ from bimodal.errors import CheckpointError, UserError
 from bimodal.likelihood import bits_per_unit, summed_loss
 from bimodal.modality_dropout import drop_modalities
 from bimodal.optimisation import (
+    ClippedAdamW,
     Precision,
     autocast,
     choose_precision,
@@ -82,8 +83,9 @@ class _Learner:
     model: Contestant
     module: nn.Module
     collator: Collator
-    optimizer: torch.optim.Optimizer
+    optimizer: ClippedAdamW
     config: TrainConfig
+    kernel: str
     seed: int
     device: torch.device
     precision: Precision
@@ -99,13 +101,16 @@ class _Learner:
             rows = drop_modalities(rows, self.config.modality_dropout, dropping)
             batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
             with autocast(self.device, self.precision):
-                summed = summed_loss(
-                    self.model, to_device(batch, self.device), label_smoothing=self.config.label_smoothing
+                part = summed_loss(
+                    self.model,
+                    to_device(batch, self.device),
+                    label_smoothing=self.config.label_smoothing,
+                    divisor=tokens,
+                    kernel=self.kernel,
                 )
-            (summed / tokens).backward()  # type: ignore[no-untyped-call]
-            loss += summed.detach() / tokens
-        norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+        norm = self.optimizer.clipped_step(self.config.clip_norm)
         self.optimizer.zero_grad(set_to_none=True)
         return loss, norm, tokens
 
@@ -122,6 +127,7 @@ def finetune(
     device: torch.device,
     files: store.CellDirectory,
     progress: Progress,
+    kernel: str = "sdpa",
 ) -> tuple[TrainSummary, TrainCost]:
     """Train a contestant and leave it with the weights that did best on the validation split.
 
@@ -136,13 +142,13 @@ def finetune(
     module = cast(nn.Module, model)
     precision = choose_precision(config, device)
     planned = planned_steps(config, len(train))
-    optimizer = make_optimizer(module, config)
+    optimizer = make_optimizer(module, config, kernel=kernel)
     state = _restore(module, optimizer, files)
     log = store.JsonlLog.resume(files.train_log, lambda row: row["step"] <= state.step)
     if state.step == 0:
         state.flops_per_example = flops_per_example(model, collator, train[: config.batch_size], device)
     lengths = collator.effort(train)
-    learner = _Learner(model, module, collator, optimizer, config, seed, device, precision)
+    learner = _Learner(model, module, collator, optimizer, config, kernel, seed, device, precision)
 
     for end_step in _interval_ends(planned, config.evaluations, state):
         started, before_s = time.perf_counter(), state.wall_s

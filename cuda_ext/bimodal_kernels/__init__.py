@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING, Any
 from bimodal_kernels.catalog import AUTO, BACKENDS, KernelChoice, choose_backend, require_backend
 
 if TYPE_CHECKING:
-    from bimodal_kernels.dispatch import attention, attention_decode
+    from bimodal_kernels.dispatch import attention, attention_decode, self_attention
 
-__all__ = ["AUTO", "BACKENDS", "KernelChoice", "attention", "attention_decode", "choose_backend", "require_backend"]
+__all__ = [
+    "AUTO",
+    "BACKENDS",
+    "KernelChoice",
+    "attention",
+    "attention_decode",
+    "choose_backend",
+    "require_backend",
+    "self_attention",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import the op (and with it torch) when it is first asked for (PEP 562)."""
-    if name in ("attention", "attention_decode"):
+    if name in ("attention", "attention_decode", "self_attention"):
         from bimodal_kernels import dispatch
 
         return getattr(dispatch, name)

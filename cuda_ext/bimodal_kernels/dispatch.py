@@ -61,6 +61,39 @@ def attention(
     return forward(query, key, value, key_padding_mask, causal, factor)
 
 
+def self_attention(
+    qkv: Float[Tensor, "batch position 3 heads head_dim"],
+    *,
+    key_padding_mask: Bool[Tensor, "batch position"] | None = None,
+    causal: bool = False,
+    backend: str = FALLBACK,
+) -> Float[Tensor, "batch heads position head_dim"]:
+    """`attention` among positions whose query, key and value one projection made; without copies where that serves.
+
+    Args:
+        qkv: query, key and value of each position, one after the other.
+        key_padding_mask: as for `attention`, as are the others.
+        causal: position j is visible to i iff j <= i.
+        backend: a name of `BACKENDS`.
+
+    Raises:
+        ValueError, RuntimeError: as for `attention`.
+    """
+    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind()
+    factor = query.shape[-1] ** -0.5
+    if torch.is_grad_enabled() and qkv.requires_grad and qkv.numel() and _packs(backend, query, factor):
+        check_inputs(query, key, value, key_padding_mask)
+        compiled.require(backend)
+        return ops.attend_packed(qkv, key_padding_mask, causal, factor)
+    return attention(query, key, value, key_padding_mask=key_padding_mask, causal=causal, backend=backend)
+
+
+def _packs(backend: str, query: Tensor, scale: float) -> bool:
+    if backend != "native" or torch.compiler.is_compiling() or torch.is_autocast_enabled(query.device.type):
+        return False
+    return limit(backend, query.device.type, query.dtype, query.shape[-1], scale) is None
+
+
 @torch.no_grad()
 def attention_decode(
     query: Float[Tensor, "batch heads 1 head_dim"],

@@ -38,6 +38,7 @@ def _with_heads(shape: Shape, heads: int) -> tuple[int, ...]:
 FLOP_FORMULAS: Mapping[Any, Callable[..., int]] = {
     torch.ops.bimodal.attention_forward: _forward,
     torch.ops.bimodal.attention_backward: _backward,
+    torch.ops.bimodal.attention_backward_into: _backward,
     torch.ops.bimodal.attention_decode: _forward,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _forward,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _backward,

@@ -32,12 +32,17 @@ for _schema in (
     " -> (Tensor out, Tensor log_sum_exp)",
     "attention_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor log_sum_exp,"
     " Tensor? key_padding_mask, bool causal, float scale) -> (Tensor, Tensor, Tensor)",
+    # For the CPU alone: gradients go where the caller wants them.
+    "attention_backward_into(Tensor grad_out, Tensor query, Tensor key, Tensor value, Tensor out, Tensor log_sum_exp,"
+    " Tensor? key_padding_mask, bool causal, float scale, Tensor(a!) grad_query, Tensor(b!) grad_key,"
+    " Tensor(c!) grad_value) -> ()",
     "attention_decode(Tensor query, Tensor key_cache, Tensor value_cache, Tensor lengths, float scale) -> Tensor",
 ):
     _LIBRARY.define(_schema, tags=_TAGS)  # type: ignore[no-untyped-call]
 
 _forward_op = torch.ops.bimodal.attention_forward.default
 _backward_op = torch.ops.bimodal.attention_backward.default
+_backward_into_op = torch.ops.bimodal.attention_backward_into.default
 _decode_op = torch.ops.bimodal.attention_decode.default
 
 
@@ -91,6 +96,40 @@ class _Attention(torch.autograd.Function):
         return _gradients(ctx, grad_out)
 
 
+def attend_packed(qkv: Tensor, key_padding_mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+    """Self-attention on the CPU, from and to the fused projection's memory: no copies, in neither direction.
+
+    qkv [batch, position, 3, heads, head_dim] (query, key, value) fp32, mask [batch, position] bool; returns
+    [batch, heads, position, head_dim].
+    """
+    mask = None if key_padding_mask is None else key_padding_mask.contiguous()
+    return _PackedAttention.apply(_row_major(qkv), mask, causal, scale)  # type: ignore[no-any-return]
+
+
+class _PackedAttention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, key_padding_mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+        with torch._C._AutoDispatchBelowAutograd():
+            out, log_sum_exp = _forward_op(*_unpacked(qkv), key_padding_mask, causal, scale)
+        ctx.save_for_backward(qkv, out, log_sum_exp, key_padding_mask)
+        ctx.causal, ctx.scale = causal, scale
+        return out  # type: ignore[no-any-return]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        qkv, out, log_sum_exp, mask = ctx.saved_tensors
+        grad_qkv = torch.empty(qkv.shape, dtype=qkv.dtype)
+        options = (mask, ctx.causal, ctx.scale)
+        with torch._C._AutoDispatchBelowAutograd():
+            _backward_into_op(_row_major(grad_out), *_unpacked(qkv), out, log_sum_exp, *options, *_unpacked(grad_qkv))
+        return grad_qkv, None, None, None
+
+
+def _unpacked(qkv: Tensor) -> tuple[Tensor, ...]:
+    return qkv.permute(2, 0, 3, 1, 4).unbind()
+
+
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     query, key, value, key_padding_mask, causal, scale = inputs
     ctx.save_for_backward(query, key, value, *output, key_padding_mask)
@@ -135,6 +174,11 @@ def _backward_fake(
     scale: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     return _positions_before_heads(query), _positions_before_heads(key), _positions_before_heads(value)
+
+
+@torch.library.register_fake("bimodal::attention_backward_into", lib=_LIBRARY)  # type: ignore[untyped-decorator]
+def _backward_into_fake(*_: Any) -> None:
+    """Writes into what it is given."""
 
 
 @torch.library.register_fake("bimodal::attention_decode", lib=_LIBRARY)  # type: ignore[untyped-decorator]

@@ -16,14 +16,19 @@ def states(scale: float = 1.0) -> Tensor:
     return (scale * drawn).requires_grad_()
 
 
+@pytest.mark.parametrize("kernel", ["sdpa", "native"])
+@pytest.mark.parametrize("factor", [1.0, 3.0])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("scale", [1.0, 1e3])
-def test_loss_and_gradients_are_those_of_torch(scale: float, label_smoothing: float) -> None:
+def test_loss_and_gradients_are_those_of_torch(
+    scale: float, label_smoothing: float, factor: float, kernel: str
+) -> None:
     ours, torchs = states(scale), states(scale)
-    loss = summed_cross_entropy(F.linear(ours, WEIGHT), TARGETS, label_smoothing=label_smoothing)
-    expected = F.cross_entropy(F.linear(torchs, WEIGHT), TARGETS, reduction="sum", label_smoothing=label_smoothing)
-    (3 * loss).backward()
-    (3 * expected).backward()
+    options = {"label_smoothing": label_smoothing}
+    loss = summed_cross_entropy(F.linear(ours, WEIGHT), TARGETS, divisor=2.0, kernel=kernel, **options)
+    expected = F.cross_entropy(F.linear(torchs, WEIGHT), TARGETS, reduction="sum", **options) / 2
+    (factor * loss).backward()
+    (factor * expected).backward()
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(ours.grad, torchs.grad, rtol=1e-5, atol=1e-5)
 

@@ -1,5 +1,7 @@
 """optimisation: the schedule, and what is decayed."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -36,3 +38,28 @@ def test_precision_is_full_on_a_cpu_unless_asked_for() -> None:
     cpu = torch.device("cpu")
     assert choose_precision(TrainConfig(), cpu) == "fp32"
     assert choose_precision(TrainConfig(precision="bf16"), cpu) == "bf16"
+
+
+@pytest.mark.parametrize("kernel", ["sdpa", "native"])
+def test_a_step_is_clipped_and_restart_points_serve_with_and_without_kernels(kernel: str) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
+    plain = copy.deepcopy(module)
+    ours = make_optimizer(module, TrainConfig(learning_rate=0.1), kernel=kernel)
+    torchs = make_optimizer(plain, TrainConfig(learning_rate=0.1))
+    for turn in range(4):
+        for optimizer, model in ((ours, module), (torchs, plain)):
+            (model(torch.full((2, 3), turn + 1.0)) ** 2).sum().mul(100).backward()
+            if optimizer is ours:
+                norm = ours.clipped_step(1.0)
+            else:
+                expected = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                torchs.step()
+            optimizer.zero_grad()
+        torch.testing.assert_close(norm, expected, rtol=1e-4, atol=1e-4)
+        if turn == 1:  # exchange what was kept
+            kept = ours.state_dict(), torchs.state_dict()
+            ours.load_state_dict(copy.deepcopy(kept[1]))
+            torchs.load_state_dict(copy.deepcopy(kept[0]))
+    for mine, theirs in zip(module.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)

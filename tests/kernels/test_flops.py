@@ -30,3 +30,13 @@ def test_the_compiled_ops_are_seven_matrix_products() -> None:
     with FakeTensorMode(), FlopCounterMode(display=False, custom_mapping=dict(FLOP_FORMULAS)) as counter:
         ops.attend(*inputs(), None, False, 0.125).sum().backward()
     assert counter.get_total_flops() == 7 * PRODUCT
+
+
+def test_self_attention_from_one_projection_is_seven_matrix_products() -> None:
+    qkv = torch.randn(BATCH, KEY, 3, HEADS, HEAD_DIM, requires_grad=True)
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        FlopCounterMode(display=False, custom_mapping=dict(FLOP_FORMULAS)) as counter,
+    ):
+        ops.attend_packed(qkv, None, True, 0.125).sum().backward()
+    assert counter.get_total_flops() == 7 * 2 * BATCH * HEADS * KEY * KEY * HEAD_DIM

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bimodal.errors import UsageError
-from bimodal_kernels import attention, attention_decode, require_backend
+from bimodal_kernels import attention, attention_decode, require_backend, self_attention
 
 
 class KeyValue(NamedTuple):
@@ -97,6 +97,10 @@ class Attention(nn.Module):
 
         With `filled`, x is one new token per row and attends to the filled slots that `store` returns.
         """
+        if memory is None and store is None and filled is None:
+            qkv = self._project(x).view(*x.shape[:2], 3, self.num_heads, -1)
+            out = self_attention(qkv, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
+            return self._output(out)
         if memory is None:
             query, key, value = self._split(self._project(x), 3)
             if store is not None:
@@ -108,7 +112,7 @@ class Attention(nn.Module):
             out = attention_decode(query, key, value, filled.lengths, ragged=filled.ragged, backend=self.kernel)
         else:
             out = attention(query, key, value, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
-        return self.out_proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self._output(out)
 
     def keys_values(self, memory: Float[Tensor, "batch key memory_dim"]) -> KeyValue:
         """The memory's keys and values (cross-attention only)."""
@@ -119,6 +123,9 @@ class Attention(nn.Module):
             return self.in_proj(x)  # type: ignore[no-any-return]
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
         return F.linear(x, self.in_proj.weight, bias)
+
+    def _output(self, out: Float[Tensor, "batch head position head_dim"]) -> Tensor:
+        return self.out_proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
         # [batch, position, parts * embed_dim] -> parts x [batch, head, position, head_dim], as views

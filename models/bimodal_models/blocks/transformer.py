@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from bimodal_kernels import training
 from bimodal_models.blocks.attention import Attention, Filled, KeyValue, Store
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
 
@@ -26,17 +29,30 @@ class BlockConfig:
 
 
 class MLP(nn.Module):
-    """Two linear layers with a GELU between them."""
+    """Two linear layers with a GELU between them; `kernel` as for attention."""
 
-    def __init__(self, embed_dim: int, hidden_dim: int, *, activation: Literal["none", "tanh"]) -> None:
+    def __init__(
+        self, embed_dim: int, hidden_dim: int, *, activation: Literal["none", "tanh"], kernel: str = "sdpa"
+    ) -> None:
         super().__init__()
+        self.kernel = kernel
         self.up = nn.Linear(embed_dim, hidden_dim)
         self.activation = nn.GELU(approximate=activation)
         self.down = nn.Linear(hidden_dim, embed_dim)
 
     def forward(self, x: Float[Tensor, "batch position embed_dim"]) -> Float[Tensor, "batch position embed_dim"]:
         """Down(GELU(up(x))), position by position."""
-        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
+        if self._is_plain() and training.serves(self.kernel, x) and not torch.is_autocast_enabled("cpu"):
+            hidden = training.bias_gelu(
+                F.linear(x, self.up.weight), self.up.bias, tanh=self.activation.approximate == "tanh"
+            )
+        else:
+            hidden = self.activation(self.up(x))
+        return self.down(hidden)  # type: ignore[no-any-return]
+
+    def _is_plain(self) -> bool:
+        # Not so once somebody has put something else in place, such as an adapter or int8 weights.
+        return type(self.up) is nn.Linear and type(self.activation) is nn.GELU
 
 
 class Block(nn.Module):
@@ -52,7 +68,7 @@ class Block(nn.Module):
         self.attention = Attention(width, config.num_heads, kernel=kernel, key_bias=config.key_bias)
         self.cross: GatedCrossAttention | None = None
         self.mlp_norm = nn.LayerNorm(width, eps=eps)
-        self.mlp = MLP(width, config.mlp_dim or 4 * width, activation=config.activation)
+        self.mlp = MLP(width, config.mlp_dim or 4 * width, activation=config.activation, kernel=kernel)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(

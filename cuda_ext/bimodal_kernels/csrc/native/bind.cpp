@@ -79,22 +79,29 @@ std::tuple<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const
   return {out, log_sum_exp};
 }
 
-std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& query, const Tensor& key, const Tensor& value,
-                                            const Tensor& out, const Tensor& log_sum_exp,
-                                            const std::optional<Tensor>& key_padding_mask, bool causal, double scale) {
+void backward_into(const Tensor& grad_out, const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& out,
+                   const Tensor& log_sum_exp, const std::optional<Tensor>& key_padding_mask, bool causal, double scale,
+                   const Tensor& grad_query, const Tensor& grad_key, const Tensor& grad_value) {
   const Shape shape = shape_of(query, key);
   STD_TORCH_CHECK(log_sum_exp.scalar_type() == ScalarType::Float && log_sum_exp.is_contiguous() &&
                       log_sum_exp.numel() == shape.batch * shape.heads * shape.queries,
                   "Attention wants log_sum_exp as its forward pass returned it.");
-  Tensor grad_query = positions_before_heads(query, shape.heads, shape.queries);
-  Tensor grad_key = positions_before_heads(query, shape.kv_heads, shape.keys);
-  Tensor grad_value = positions_before_heads(query, shape.kv_heads, shape.keys);
   attention_backward({shape, storage_of(query), queries_of(grad_out, query, shape), queries_of(query, query, shape),
                       keys_of(key, query, shape), keys_of(value, query, shape), queries_of(out, query, shape),
                       queries_of(grad_query, query, shape), keys_of(grad_key, query, shape),
                       keys_of(grad_value, query, shape), static_cast<const float*>(log_sum_exp.const_data_ptr()),
                       keep_of(key_padding_mask, shape), causal, static_cast<float>(scale)},
                      torch_pool());
+}
+
+std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, const Tensor& query, const Tensor& key, const Tensor& value,
+                                            const Tensor& out, const Tensor& log_sum_exp,
+                                            const std::optional<Tensor>& key_padding_mask, bool causal, double scale) {
+  const Shape shape = shape_of(query, key);
+  Tensor grad_query = positions_before_heads(query, shape.heads, shape.queries);
+  Tensor grad_key = positions_before_heads(query, shape.kv_heads, shape.keys);
+  Tensor grad_value = positions_before_heads(query, shape.kv_heads, shape.keys);
+  backward_into(grad_out, query, key, value, out, log_sum_exp, key_padding_mask, causal, scale, grad_query, grad_key, grad_value);
   return {grad_query, grad_key, grad_value};
 }
 
@@ -117,5 +124,6 @@ Tensor decode(const Tensor& query, const Tensor& key_cache, const Tensor& value_
 STABLE_TORCH_LIBRARY_IMPL(bimodal, CPU, m) {
   m.impl("attention_forward", TORCH_BOX(&forward));
   m.impl("attention_backward", TORCH_BOX(&backward));
+  m.impl("attention_backward_into", TORCH_BOX(&backward_into));
   m.impl("attention_decode", TORCH_BOX(&decode));
 }
