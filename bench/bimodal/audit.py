@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bimodal import environment, store
 from bimodal.datasets import load_dataset
 from bimodal.errors import DataError, UsageError
 from bimodal.launch import Watcher
-from bimodal.prepare import Built, Inputs, build, inputs_of
 from bimodal.probes import changed, probes_of
 from bimodal.publish import Run, publish
+from bimodal.restore import inputs_again, rebuilt
 from bimodal.run import answer, kernel_used_of
 from bimodal.schema import AuditProbe, CellAudit, CellResult, Comparison, PredictionRow
 from bimodal.stand_ins import StandIns
-from bimodal.tokenizer import Tokenizer
 from bimodal.types import Progress
 
 
@@ -49,11 +47,12 @@ def audit(run: Run, watcher: Watcher, *, device: str = "auto") -> Comparison:
 def audit_cell(result: CellResult, files: store.CellDirectory, progress: Progress, *, device: str) -> CellAudit:
     """Probe one contestant, or finish what was begun; see `audit`."""
     where = environment.resolve_device(device)
-    subject = _restored(result, files, device, progress)
-    weights = subject.weights_sha256
+    inputs = inputs_again(result, files, progress)
+    built = rebuilt(result, files, inputs, where)
+    assert result.train is not None  # `rebuilt` has compared the weights
+    weights = result.train.weights_sha256
     done = _begun(files, weights, str(where))
     with tempfile.TemporaryDirectory() as folder:
-        inputs, built = subject.inputs, subject.built
         examples = inputs.splits["test"]
         if done is None:
             path = files.audit_predictions("true")
@@ -88,28 +87,6 @@ def _check_data(run: Run, results: Sequence[CellResult], progress: Progress) -> 
                 f"The data set {data.label} has changed since this run was made. An audit on other examples, or on "
                 "other pictures, would say nothing about it."
             )
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A contestant as it was tested."""
-
-    inputs: Inputs
-    built: Built
-    weights_sha256: str
-
-
-def _restored(result: CellResult, files: store.CellDirectory, device: str, progress: Progress) -> _Subject:
-    """The contestant with the weights and the tokenizer it was tested with; raises DataError for other weights."""
-    config = result.config
-    inputs = inputs_of(config, progress, words=Tokenizer.load(files.tokenizer))
-    built = build(config, inputs, environment.resolve_device(device))
-    weights = store.load_weights(files.checkpoint)
-    found = store.weights_sha256(weights)
-    if result.train is None or found != result.train.weights_sha256:
-        raise DataError(f"{files.checkpoint} is not the checkpoint that {config.cell} was tested with. Run it again.")
-    built.module.load_state_dict(weights)
-    return _Subject(inputs, built, found)
 
 
 def _begun(files: store.CellDirectory, weights: str, device: str) -> CellAudit | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -82,6 +83,23 @@ class TerminalWatcher:
             self._console.print("  failed:", style="bold red", end=" ")
             self._console.print(result.error.message, markup=False, highlight=False)
 
+    def measuring(self, results: Sequence[CellResult]) -> None:
+        """Begin a fresh set of bars for the group."""
+        self._clear()
+        self._cell = ""
+        names = ", ".join(result.config.contestant for result in results)
+        self._console.print(f"[bold]cost[/] of {names}, in turns", highlight=False)
+
+    def measured(self, results: Sequence[CellResult]) -> None:
+        """One line that stays: how long it took, or why there is nothing."""
+        self._clear()
+        cost = results[0].cost
+        if cost is None or cost.conditions is None:
+            why = cost.not_measured if cost else ""
+            self._console.print(f"  not measured: {why}", style="bold yellow", markup=False, highlight=False)
+            return
+        self._console.print(f"  measured in {cost.conditions.wall_s:.0f} s", style="dim", highlight=False)
+
     def note(self, message: str) -> None:
         """A line that stays."""
         self._console.print("note: " + message, style="yellow", markup=False, highlight=False)
@@ -109,6 +127,12 @@ class SilentWatcher:
         """Nothing."""
 
     def cell_finished(self, result: CellResult, *, reused: bool) -> None:
+        """Nothing."""
+
+    def measuring(self, results: Sequence[CellResult]) -> None:
+        """Nothing."""
+
+    def measured(self, results: Sequence[CellResult]) -> None:
         """Nothing."""
 
     def note(self, message: str) -> None:

@@ -14,6 +14,7 @@ from bimodal.errors import UsageError
 from bimodal.isolate import run_isolated
 from bimodal.looks import next_cells, with_later_seeds
 from bimodal.margins import declared
+from bimodal.measure.stage import group_of, measure, needs_measuring
 from bimodal.publish import Run, publish
 from bimodal.schema import CellResult, Comparison, DatasetRecord, Look, Manifest, RunConfig
 from bimodal.types import Progress
@@ -33,6 +34,12 @@ class Watcher(Protocol):
 
     def cell_finished(self, result: CellResult, *, reused: bool) -> None:
         """A cell ended; `reused` if it was complete before."""
+
+    def measuring(self, results: Sequence[CellResult]) -> None:
+        """The time of these cells is about to be taken, in turns."""
+
+    def measured(self, results: Sequence[CellResult]) -> None:
+        """It was taken, or their costs say why not."""
 
     def note(self, message: str) -> None:
         """Something the user should know."""
@@ -125,6 +132,8 @@ def _run_cells(
         for number, config in enumerate(manifest.cells[len(results) :], start=len(results) + 1):
             at = (number, len(manifest.cells))
             results.append(_run_or_reuse(config, directory, lock, resume, watcher, at=at))
+            if config is _last_of_group(manifest.cells, config):
+                results = _measure_group(results, config, directory, lock, watcher)
         failed = any(result.status == "failed" for result in results)
         ended = manifest.model_copy(update={"status": "failed" if failed else "ok", "finished_at": _now()})
         run = Run(directory, ended, tuple(results))
@@ -135,6 +144,28 @@ def _run_cells(
         watcher.note(f"not settled: seed {added[0].seed} is added; {manifest.looks[-1].seeds} seeds at most")
         manifest = manifest.model_copy(update={"cells": (*manifest.cells, *added)})
         store.write_json(directory.manifest, manifest)
+
+
+def _last_of_group(cells: Sequence[RunConfig], config: RunConfig) -> RunConfig:
+    return [cell for cell in cells if group_of(cell) == group_of(config)][-1]
+
+
+def _measure_group(
+    results: Sequence[CellResult],
+    config: RunConfig,
+    directory: store.RunDirectory,
+    lock: store.FileLock,
+    watcher: Watcher,
+) -> list[CellResult]:
+    """The results, with the costs of those that belong to the cell's group, where they are not known yet."""
+    mine = [r for r in results if r.status == "ok" and group_of(r.config) == group_of(config)]
+    if not needs_measuring(mine):
+        return list(results)
+    watcher.measuring(mine)
+    measured = measure(mine, directory, watcher.progress, keep_open=(lock.descriptor,))
+    watcher.measured(measured)
+    by_cell = {result.config.cell: result for result in measured}
+    return [by_cell.get(result.config.cell, result) for result in results]
 
 
 def _prepare(cells: Sequence[RunConfig], progress: Progress) -> list[DatasetRecord]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bimodal import registry, store
 from bimodal.datasets import load_dataset
 from bimodal.errors import UserError
-from bimodal.schema import CellAudit, CellResult, Comparison, KernelBenchmark, Manifest, PredictionRow
+from bimodal.schema import CellAudit, CellResult, Comparison, KernelBenchmark, Manifest, PredictionRow, Timings
 from bimodal.slices import slices_of
 from bimodal.types import Dataset, Progress
 
@@ -71,9 +70,11 @@ def publish(run: Run, progress: Progress, *, report: Path | None = None) -> Comp
         for name in result.probes:
             probes[result.config.cell, name] = _rows(cell.probe_predictions(name))
     datasets = _datasets(run, progress)
+    timings = _timings(run)
     evidence = Evidence(
         audits=_audits(run),
-        latencies=_latencies(run),
+        latencies={cell: found.end_to_end_ms for cell, found in timings.items()},
+        timings=timings,
         slices={(d.record.task, d.record.fingerprint): slices_of(d, _declared(d)) for d in datasets},
     )
     comparison = compare(run.manifest, run.results, predictions_of(run), probes, evidence)
@@ -130,14 +131,13 @@ def thumbnail(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _latencies(run: Run) -> dict[str, list[float]]:
-    """Every timed request in ms, by cell name."""
-    found = {}
-    for result in run.results:
-        timings = run.directory.cell(result.config).timings
-        if timings.exists():
-            found[result.config.cell] = json.loads(timings.read_text(encoding="utf-8"))["end_to_end_ms"]
-    return found
+def _timings(run: Run) -> dict[str, Timings]:
+    """Raw samples of the cells that were measured, by cell name."""
+    return {
+        result.config.cell: store.read_record(run.directory.cell(result.config).timings, Timings)
+        for result in run.results
+        if result.cost is not None and result.cost.conditions is not None
+    }
 
 
 def _declared(dataset: Dataset) -> tuple[str, ...]:

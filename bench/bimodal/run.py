@@ -1,17 +1,16 @@
-"""`run_cell()`: one contestant, trained, tested and measured. Runs in a process of its own (see `isolate`)."""
+"""`run_cell()`: one contestant, trained and tested; `measure` comes after. In a process of its own (see `isolate`)."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bimodal import environment, measure, store
+from bimodal import environment, store
 from bimodal.collate import Encoded
-from bimodal.measure import PeakResidentSet, latency, resident_bytes
+from bimodal.measure.memory import PeakResidentSet, resident_bytes
 from bimodal.predict import predict
 from bimodal.prepare import Built, build, inputs_of
 from bimodal.probes import PROBE_SEED, can_derange, deranged, without
@@ -35,7 +34,6 @@ from bimodal_kernels import KernelChoice, fallbacks
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 
 def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) -> CellResult:
@@ -76,11 +74,9 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     )
     rss_train = train_memory.above(baseline)
 
-    generate_memory = PeakResidentSet()
     predictions = predict(
         model, collator, encoded["test"], config.decode, seed=config.seed, device=device, progress=progress
     )
-    rss_generate = generate_memory.above(baseline)
     rows = prediction_rows(task, splits["test"], predictions)
     store.write_jsonl(files.predictions, rows)
 
@@ -93,21 +89,23 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         path, changed = files.probe_predictions("dropped"), without(splits["test"], informed)
         probes["dropped"] = answer(config, task, built, changed, path, device, progress, what="probe: dropped")
 
-    timings, throughput = measure.time_requests(
-        model, collator, encoded["test"], config.measure, config.decode, device=device, progress=progress
-    )
-    store.write_json(files.timings, asdict(timings))
-    parameters = sum(parameter.numel() for parameter in module.parameters())
     cost = Cost(
-        parameters=parameters,
-        encode_ms=latency(timings.encode_ms, timings) if seen else None,
-        prefill_ms=latency(timings.prefill_ms, timings),
-        decode_ms_per_token=(latency(timings.decode_ms_per_token, timings) if timings.decode_ms_per_token else None),
-        end_to_end_ms=latency(timings.end_to_end_ms, timings),
-        throughput=throughput,
-        peak_memory=_peak_memory(module, device, rss_train, rss_generate),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        encode_ms="unavailable" if seen else None,
+        prefill_ms="unavailable",
+        decode_ms_per_token=None if inputs.tag_names else "unavailable",
+        end_to_end_ms="unavailable",
+        throughput="unavailable",
+        peak_memory=PeakMemory(
+            parameters_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
+            rss_train_bytes=rss_train,
+            rss_generate_bytes="unavailable",
+            cuda_allocated_bytes="unavailable",
+            cuda_reserved_bytes="unavailable",
+        ),
         energy_j="unavailable",
         train=train_cost,
+        not_measured="not measured yet: `bench run ... --resume` goes on with it",
     )
     return CellResult(
         status="ok",
@@ -201,16 +199,3 @@ def _text_sha256(task: Task, splits: dict[Split, tuple[Example, ...]]) -> str:
         for example in splits[split]:
             digest.update(f"{split}\0{task.prompt(example)}\0{example.target}\0".encode())
     return digest.hexdigest()
-
-
-def _peak_memory(module: nn.Module, device: torch.device, rss_train: Any, rss_generate: Any) -> PeakMemory:
-    import torch
-
-    cuda = device.type == "cuda"
-    return PeakMemory(
-        parameters_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
-        rss_train_bytes=rss_train,
-        rss_generate_bytes=rss_generate,
-        cuda_allocated_bytes=torch.cuda.max_memory_allocated(device) if cuda else "unavailable",
-        cuda_reserved_bytes=torch.cuda.max_memory_reserved(device) if cuda else "unavailable",
-    )

@@ -87,6 +87,12 @@ class Multimodal(nn.Module):
         layers = tuple(None if c is None else c.attention.keys_values(memory) for c in cross)
         return FusedContext(layers, mask)
 
+    @property
+    def encoders(self) -> dict[Modality, nn.Module]:
+        """The encoders it has, so that each can be timed."""
+        found: dict[Modality, nn.Module | None] = {"image": self.image_encoder, "audio": self.audio_encoder}
+        return {modality: encoder for modality, encoder in found.items() if encoder is not None}
+
     def hidden(
         self, tokens: Int[Tensor, "batch position"], *, context: Context | None = None
     ) -> Float[Tensor, "batch position embed_dim"]:

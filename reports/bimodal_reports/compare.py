@@ -16,6 +16,7 @@ from bimodal.schema import (
     RunConfig,
     TaskComparison,
     TaskRecord,
+    Timings,
 )
 from bimodal_reports.audits import AuditedCell, compare_audits
 from bimodal_reports.dials import dial_curves
@@ -39,6 +40,8 @@ class Evidence:
     """By cell name, for the audited ones."""
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Every timed request in ms, by cell name."""
+    timings: Mapping[str, Timings] = field(default_factory=dict)
+    """Every raw sample, by cell name."""
     slices: Mapping[tuple[str | None, str], Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     """The slices of each test example: by the data set's task and fingerprint, example id and key."""
 
@@ -115,7 +118,15 @@ def _compare_task(
     # Who perceives something comes first: that is the question. Controls come after.
     common = sorted((mine for mine in paired if mine), key=lambda mine: not modalities_seen(mine[0][1].result))
     pairs = [
-        compare_pair(task, mine, failed=failed, drops=drops, looks=manifest.looks, planned_seeds=seeds)
+        compare_pair(
+            task,
+            mine,
+            failed=failed,
+            drops=drops,
+            timings=evidence.timings,
+            looks=manifest.looks,
+            planned_seeds=seeds,
+        )
         for mine in common
     ]
     primaries = [next(d for d in pair.differences if d.metric == task.primary_metric) for pair in pairs]

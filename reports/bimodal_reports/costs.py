@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from bimodal.schema import Cost, CostRatio
+from bimodal.schema import Cost, CostRatio, Latency
 
 TRAIN_TIME, LATENCY, PARAMETERS = "train_wall_s", "end_to_end_ms", "parameters"
 
@@ -18,6 +18,11 @@ COST_LABELS = {
     "rss_generate_bytes": "peak memory",
     "cuda_allocated_bytes": "peak GPU memory",
 }
+
+
+def median_ms(latency: Latency | str | None) -> float | str | None:
+    """A latency's median; what is unavailable or does not apply stays what it is."""
+    return latency.p50 if isinstance(latency, Latency) else latency
 
 
 def cost_ratios(baseline: Sequence[Cost], contestant: Sequence[Cost]) -> tuple[CostRatio, ...]:
@@ -53,15 +58,17 @@ def _medians(costs: Sequence[Cost]) -> dict[str, tuple[float, str]]:
 def _costs(cost: Cost) -> dict[str, tuple[float, str]]:
     """Value and unit by name; leaves out what is unavailable or 0 (a ratio to 0 says nothing)."""
     memory = cost.peak_memory
-    all_costs: dict[str, tuple[float | str, str]] = {
+    all_costs: dict[str, tuple[float | str | None, str]] = {
         TRAIN_TIME: (cost.train.wall_s, "s"),
         "train_flops": (cost.train.flops, "FLOP"),
         PARAMETERS: (cost.parameters, ""),
-        LATENCY: (cost.end_to_end_ms.p50, "ms"),
-        "decode_ms_per_token": (cost.decode_ms_per_token.p50 if cost.decode_ms_per_token else "none", "ms"),
+        LATENCY: (median_ms(cost.end_to_end_ms), "ms"),
+        "decode_ms_per_token": (median_ms(cost.decode_ms_per_token), "ms"),
         "rss_generate_bytes": (memory.rss_generate_bytes, "B"),
         "cuda_allocated_bytes": (memory.cuda_allocated_bytes, "B"),
     }
     return {
-        name: (value, unit) for name, (value, unit) in all_costs.items() if not isinstance(value, str) and value > 0
+        name: (value, unit)
+        for name, (value, unit) in all_costs.items()
+        if value is not None and not isinstance(value, str) and value > 0
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bimodal.errors import DataError
 from bimodal.metrics import CORPUS_METRICS
-from bimodal.schema import CellResult, Look, LookTaken, Modality, Pair, ProbeDrop, TaskRecord, Verdict
+from bimodal.schema import CellResult, Look, LookTaken, Modality, Pair, ProbeDrop, TaskRecord, Timings, Verdict
 from bimodal_reports.caveats import pair_caveats
 from bimodal_reports.costs import cost_ratios
 from bimodal_reports.differences import difference
+from bimodal_reports.paces import overhead_of, paces_of
 from bimodal_reports.scored import ScoredCell, comparable_metrics
 from bimodal_reports.verdicts import outcome_of, probe_sentence, sentence, subject
 
@@ -20,6 +22,7 @@ def compare_pair(
     *,
     failed: Mapping[str, str],
     drops: Sequence[ProbeDrop],
+    timings: Mapping[str, Timings] = MappingProxyType({}),
     looks: Sequence[Look] = (),
     planned_seeds: int = 1,
 ) -> Pair:
@@ -30,6 +33,7 @@ def compare_pair(
         pairs: (baseline, contestant) cells, one pair per seed.
         failed: cells without a result, for the caveats.
         drops: what probes cost, of any contestant.
+        timings: raw times of their requests, by cell name; those that were taken in turns are compared.
         looks: those planned, of a run with repeated looks.
         planned_seeds: trainings of each contestant there should be by now; says which look this is.
 
@@ -51,6 +55,11 @@ def compare_pair(
         [low.result.cost for low, _ in pairs if low.result.cost is not None],
         [high.result.cost for _, high in pairs if high.result.cost is not None],
     )
+    measured = [
+        (timings[low.result.config.cell], timings[high.result.config.cell])
+        for low, high in pairs
+        if low.result.config.cell in timings and high.result.config.cell in timings
+    ]
     seen = modalities_seen(contestant.result)
     extra = [modality for modality in seen if modality not in modalities_seen(baseline.result)]
     # Who scores nothing has nothing to lose: such a drop of 0 says nothing about the input.
@@ -87,7 +96,15 @@ def compare_pair(
         look=taken,
         differences=tuple(differences.values()),
         costs=costs,
+        paces=paces_of(measured),
+        overhead=overhead_of(measured) if measured and _has_encoders(pairs) else None,
     )
+
+
+def _has_encoders(pairs: Sequence[tuple[ScoredCell, ScoredCell]]) -> bool:
+    """Whether the contestant has encoders and the baseline has none."""
+    low, high = (cell.result.cost for cell in pairs[0])
+    return low is not None and high is not None and low.encode_ms is None and high.encode_ms is not None
 
 
 def modalities_seen(result: CellResult) -> tuple[Modality, ...]:

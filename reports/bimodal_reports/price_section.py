@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from bimodal.schema import CellResult, PairPrices, Price, TaskComparison
+from bimodal_reports.costs import median_ms
 from bimodal_reports.tables import Column, Entry, Row, Table
 from bimodal_reports.view import ChartView, Section, cells_of
 from bimodal_reports.wording import amount_of, capitalised, joined, metric_label, number, quantity, unit_label
@@ -76,9 +77,9 @@ def _chart(task: TaskComparison, results: list[CellResult], colors: Mapping[str,
     metric = task.task.primary_metric
     places: dict[str, list[tuple[float, float]]] = {}
     for cell in cells_of(task, results):
-        if cell.status == "ok" and cell.cost is not None and metric in cell.metrics:
-            place = (cell.cost.end_to_end_ms.p50, cell.metrics[metric].value)
-            places.setdefault(cell.config.contestant, []).append(place)
+        latency = median_ms(cell.cost.end_to_end_ms) if cell.cost is not None else None
+        if cell.status == "ok" and isinstance(latency, float) and metric in cell.metrics:
+            places.setdefault(cell.config.contestant, []).append((latency, cell.metrics[metric].value))
     if len(places) < 2:
         return None
     medians = {name: (median(x for x, _ in all_), median(y for _, y in all_)) for name, all_ in places.items()}

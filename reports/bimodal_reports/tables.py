@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bimodal.schema import AuditDrop, CellResult, Cost, Difference, Latency, Pair
+from bimodal.schema import AuditDrop, CellResult, Cost, Difference, Latency, Pair, Throughput
+from bimodal_reports.costs import median_ms
 from bimodal_reports.wording import (
     probability,
     quantity,
@@ -77,11 +78,17 @@ class _CostRow:
     detail: Callable[[Cost], str] = lambda cost: ""
 
 
-def _latency_detail(latency: Latency | None) -> str:
-    if latency is None:
+def _latency_detail(latency: Latency | str | None) -> str:
+    if not isinstance(latency, Latency):
         return ""
     tail = f", p99 {quantity(latency.p99, 'ms')}" if latency.p99 is not None else ""
     return f"p90 {quantity(latency.p90, 'ms')}{tail}"
+
+
+def _throughput_detail(throughput: Throughput | str) -> str:
+    if isinstance(throughput, str):
+        return ""
+    return f"batch {throughput.batch_size}, {quantity(throughput.tokens_per_s, '')} tokens/s"
 
 
 _SIZE = "Size, memory and energy"
@@ -95,7 +102,7 @@ _COST_ROWS = (
         "Whole request",
         "median; encode to detokenised text",
         "ms",
-        lambda c: c.end_to_end_ms.p50,
+        lambda c: median_ms(c.end_to_end_ms),
         lambda c: _latency_detail(c.end_to_end_ms),
     ),
     _CostRow(
@@ -103,7 +110,7 @@ _COST_ROWS = (
         "Encode",
         "picture and sound to keys and values",
         "ms",
-        lambda c: c.encode_ms.p50 if c.encode_ms else None,
+        lambda c: median_ms(c.encode_ms),
         lambda c: _latency_detail(c.encode_ms),
     ),
     _CostRow(
@@ -111,7 +118,7 @@ _COST_ROWS = (
         "Prefill",
         "first token",
         "ms",
-        lambda c: c.prefill_ms.p50,
+        lambda c: median_ms(c.prefill_ms),
         lambda c: _latency_detail(c.prefill_ms),
     ),
     _CostRow(
@@ -119,7 +126,7 @@ _COST_ROWS = (
         "Decode",
         "each further token",
         "ms",
-        lambda c: c.decode_ms_per_token.p50 if c.decode_ms_per_token else None,
+        lambda c: median_ms(c.decode_ms_per_token),
         lambda c: _latency_detail(c.decode_ms_per_token),
     ),
     _CostRow(
@@ -127,8 +134,8 @@ _COST_ROWS = (
         "Throughput",
         "whole test split",
         "examples/s",
-        lambda c: c.throughput.examples_per_s,
-        lambda c: f"batch {c.throughput.batch_size}, {quantity(c.throughput.tokens_per_s, '')} tokens/s",
+        lambda c: c.throughput if isinstance(c.throughput, str) else c.throughput.examples_per_s,
+        lambda c: _throughput_detail(c.throughput),
     ),
     _CostRow(_SIZE, "Parameters", "", "", lambda c: c.parameters),
     _CostRow(_SIZE, "Weights", "", "B", lambda c: c.peak_memory.parameters_bytes),

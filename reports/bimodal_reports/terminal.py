@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bimodal.schema import CellResult, Comparison, Metric, TaskComparison
+from bimodal_reports.costs import median_ms
 from bimodal_reports.dials import dial_answer
 from bimodal_reports.verdicts import OUTCOME_LABELS, pair_notes
 from bimodal_reports.wording import metric_label, number, quantity
@@ -92,11 +93,11 @@ def _score(metric: Metric | None) -> str:
 def _costs(cell: CellResult) -> tuple[str, str, str]:
     if cell.cost is None:
         return "–", "–", "–"
-    memory = cell.cost.peak_memory
+    memory, latency = cell.cost.peak_memory, median_ms(cell.cost.end_to_end_ms)
     peak = memory.rss_generate_bytes if memory.cuda_allocated_bytes == "unavailable" else memory.cuda_allocated_bytes
     return (
         quantity(cell.cost.train.wall_s, "s"),
-        quantity(cell.cost.end_to_end_ms.p50, "ms"),
+        latency if isinstance(latency, str) else quantity(latency or 0.0, "ms"),
         peak if isinstance(peak, str) else quantity(peak, "B"),
     )
 

@@ -17,6 +17,8 @@ TINY = {
     "train.evaluations": 1,
     "train.batch_size": 16,
     "measure.requests": 2,
+    "measure.warmup": 1,
+    "measure.processes": 1,
     "measure.throughput_rounds": 1,
     "decode.max_new_tokens": 4,
 }

@@ -1,13 +1,13 @@
 """What `bench run` leaves behind: the contract of files, and that their contents agree with each other."""
 
-import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from bimodal import store
 from bimodal.publish import Run, load_run
-from bimodal.schema import Comparison, PredictionRow
+from bimodal.schema import Comparison, Latency, PredictionRow, Timings
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,12 @@ def test_bits_per_byte_follow_from_the_stored_predictions(run: Run) -> None:
 
 def test_latency_percentiles_follow_from_the_stored_samples(run: Run) -> None:
     for result in run.results:
-        samples = json.loads(run.directory.cell(result.config).timings.read_text())["end_to_end_ms"]
+        samples = store.read_record(run.directory.cell(result.config).timings, Timings).end_to_end_ms
         assert result.cost is not None
-        assert len(samples) == result.cost.end_to_end_ms.samples == 10
-        assert min(samples) <= result.cost.end_to_end_ms.p50 <= max(samples)
+        latency = result.cost.end_to_end_ms
+        assert isinstance(latency, Latency)
+        assert (len(samples), latency.samples, latency.warmup) == (18, 18, 9)
+        assert latency.p50 == pytest.approx(median(samples))
 
 
 def test_the_comparison_holds_multimodal_against_gpt(run: Run) -> None:

@@ -10,9 +10,9 @@ from bimodal.alignment import align
 from bimodal.collate import NO_LOSS, Collator
 from bimodal.errors import DataError
 from bimodal.likelihood import target_bits
-from bimodal.measure import time_requests
+from bimodal.measure.requests import answer, answer_batch
 from bimodal.predict import predict
-from bimodal.schema import DecodeConfig, MeasureConfig, ModelConfig, TrainConfig
+from bimodal.schema import DecodeConfig, ModelConfig, TrainConfig
 from bimodal.tags import tag_names, tagged_example
 from bimodal.tokenizer import Tokenizer, train_tokenizer
 from bimodal.train import finetune
@@ -114,16 +114,9 @@ def test_bits_of_the_tags_do_not_depend_on_the_batch(learnt) -> None:
 
 def test_timing_has_a_prefill_and_no_decoding(learnt) -> None:
     model, made, rows, _, _ = learnt
-    timings, throughput = time_requests(
-        model,
-        made,
-        rows,
-        MeasureConfig(requests=3, warmup=1, throughput_rounds=1),
-        DecodeConfig(),
-        device=CPU,
-        progress=lambda *_: None,
-    )
-    assert len(timings.prefill_ms) == len(timings.end_to_end_ms) == 3
-    assert timings.decode_ms_per_token == []
-    assert timings.generated_tokens == [4, 3, 6]  # words tagged, after one request of warm-up
-    assert throughput.tokens_per_s == pytest.approx(throughput.examples_per_s * 13 / 3)
+    found = answer(model, made, rows[0], 8, device=CPU)
+    assert found.prefill_ms > 0
+    assert found.decode_ms == 0
+    assert (found.tokens, found.text) == (6, "[PER Ann Lee] lives in [LOC Rome] .")
+    batch = answer_batch(model, made, rows, DecodeConfig(), device=CPU)
+    assert (batch.tokens, batch.texts[0]) == (13, found.text)

@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from bimodal.schema.base import SCHEMA_VERSION, Record
 from bimodal.schema.evidence import DialCurve, Ladder, PairPrices, Pareto, ProbeDrop, SliceSearch, TaskAudit
+from bimodal.schema.pace import Overhead, PaceVerdict
 from bimodal.schema.results import DatasetRecord, TaskRecord
 
 
@@ -104,6 +105,10 @@ class Pair(Record):
     """Null for a run whose number of seeds was fixed beforehand."""
     differences: tuple[Difference, ...]
     costs: tuple[CostRatio, ...]
+    paces: tuple[PaceVerdict, ...] = ()
+    """Who is faster, whole requests first; empty where they were not measured in the same rounds."""
+    overhead: Overhead | None = None
+    """Of a contestant with encoders over one without."""
 
 
 class Sample(Record):

@@ -188,11 +188,14 @@ class MeasureConfig(Record):
     """How cost is measured."""
 
     requests: PositiveInt = 30
-    """Timed single requests (batch size 1); p99 is given from 100 on."""
+    """Timed single requests of each contestant (batch size 1), over all its processes; p99 is given from 100 on."""
     warmup: NonNegativeInt = 3
-    """Requests run before, and not counted."""
+    """Requests that each process answers before, and that are not counted."""
+    processes: PositiveInt | None = None
+    """Of each contestant; null is as many as tell noise from difference: three of each of two, two of each of four."""
     throughput_batch_size: PositiveInt = 32
     throughput_rounds: PositiveInt = 3
+    """Passes over the test split in batches, of each contestant over all its processes."""
 
 
 class Match(Record):

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from bimodal.schema.base import SCHEMA_VERSION, Fraction, Modality, Record, Split, Unavailable
+from bimodal.schema.base import SCHEMA_VERSION, Fraction, Modality, Record, Split
 from bimodal.schema.config import DataConfig, RunConfig, with_dial
+from bimodal.schema.cost import Cost
 
 
 class Metric(Record):
@@ -22,70 +23,6 @@ class Metric(Record):
     ci95: tuple[float, float] | None
     """95 % bootstrap interval over test examples; null with fewer than two, and for scores of the whole set of
     predictions (distinct n-grams), which are no sums over examples."""
-
-
-class Latency(Record):
-    """Wall time of one phase for single requests, in milliseconds."""
-
-    p50: float
-    p90: float
-    p99: float | None
-    """Null with fewer than 100 samples: a tail needs samples."""
-    samples: NonNegativeInt
-    warmup: NonNegativeInt
-
-
-class Throughput(Record):
-    """Batched generation over the test split."""
-
-    examples_per_s: float
-    tokens_per_s: float
-    """Generated tokens (end-of-text included), or tagged words."""
-    batch_size: PositiveInt
-
-
-class PeakMemory(Record):
-    """Memory, with what each number means in its name."""
-
-    parameters_bytes: NonNegativeInt
-    rss_train_bytes: NonNegativeInt | Unavailable
-    """Peak resident set while training, above the process before the model was built."""
-    rss_generate_bytes: NonNegativeInt | Unavailable
-    """Peak resident set while generating, above the process before the model was built."""
-    cuda_allocated_bytes: NonNegativeInt | Unavailable
-    cuda_reserved_bytes: NonNegativeInt | Unavailable
-
-
-class TrainCost(Record):
-    """What training took."""
-
-    wall_s: float
-    """Time in training steps and validation, over all attempts of a resumed run."""
-    steps: NonNegativeInt
-    examples: NonNegativeInt
-    """Examples seen, counted once per pass."""
-    target_tokens: NonNegativeInt
-    """Tokens (or tagged words) with a loss, counted once per pass."""
-    flops: float | Unavailable
-    """Forward and backward, counted by torch's flop counter on one batch and scaled by steps."""
-
-
-class Cost(Record):
-    """What a contestant costs."""
-
-    parameters: NonNegativeInt
-    encode_ms: Latency | None
-    """Image and audio encoders plus cross-attention keys and values; null for a text-only model."""
-    prefill_ms: Latency
-    """First token after the prompt, or all tags of a sentence; encoders not included."""
-    decode_ms_per_token: Latency | None
-    """Each further token; null if no request produced more than one, and for tagging, which does not decode."""
-    end_to_end_ms: Latency
-    """A whole request: encode, prefill, decode to the end, and detokenise."""
-    throughput: Throughput
-    peak_memory: PeakMemory
-    energy_j: float | Unavailable
-    train: TrainCost
 
 
 class TrainSummary(Record):

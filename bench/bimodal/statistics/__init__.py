@@ -20,6 +20,7 @@ from bimodal.statistics.contrasts import Contrast, ResampledScores, resampled_sc
 from bimodal.statistics.difference import PairedDifference, paired_difference
 from bimodal.statistics.discovery import benjamini_hochberg
 from bimodal.statistics.multiplicity import holm
+from bimodal.statistics.pace import LEAST_ROUNDS, SAME_WITHIN, Pace, PaceOutcome, middle_half, pace
 from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
 from bimodal.statistics.randomisation import randomisation_p_value
 from bimodal.statistics.ratios import fieller_interval, median_standard_error
@@ -27,12 +28,16 @@ from bimodal.statistics.variance import VarianceParts
 from bimodal.statistics.verdict import Outcome, decide, inside_margin
 
 __all__ = [
+    "LEAST_ROUNDS",
     "RESAMPLES",
+    "SAME_WITHIN",
     "Aggregate",
     "Contrast",
     "FloatArray",
     "Needed",
     "Outcome",
+    "Pace",
+    "PaceOutcome",
     "PairedDifference",
     "ResampledScores",
     "VarianceParts",
@@ -44,7 +49,9 @@ __all__ = [
     "holm",
     "inside_margin",
     "median_standard_error",
+    "middle_half",
     "needed_to_settle",
+    "pace",
     "paired_difference",
     "percentile_interval",
     "randomisation_p_value",
