@@ -1,6 +1,6 @@
 # make demo       install if needed, run the captioning comparison, print where the report is
 # make test       install if needed, lint, test
-# make bench      time the attention kernels against torch's, and the statistics
+# make bench      time the attention kernels against torch's, training against its peers, and the statistics
 # make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
 # make proofs     prove the kernels right, as far as that goes without a GPU
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
@@ -30,8 +30,10 @@ format: install
 	$(VENV)/bin/ruff format
 
 bench: kernels
+	mkdir -p .benchmarks
 	$(BENCH) kernels bench
-	$(VENV)/bin/pytest -o python_files='bench_*.py' -o python_functions='bench_*' tests/benchmarks
+	$(VENV)/bin/pytest -o python_files='bench_*.py' -o python_functions='bench_*' \
+		--confcutdir tests/benchmarks --benchmark-json .benchmarks/pytest.json tests/benchmarks
 
 proofs: kernels
 	$(BENCH) kernels check

@@ -82,7 +82,7 @@ def _training(built: Built, config: RunConfig, inputs: Inputs) -> Callable[[], N
     def train() -> None:
         nonlocal step
         batch = to_device(batches[step % len(batches)], torch.device("cpu"))
-        summed_loss(built.model, batch, divisor=size, kernel=kernel).backward()  # type: ignore[no-untyped-call]
+        summed_loss(built.model, batch, divisor=float(size), kernel=kernel).backward()  # type: ignore[no-untyped-call]
         optimizer.clipped_step(config.train.clip_norm)
         optimizer.zero_grad(set_to_none=True)
         step += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import cast
 
 import torch
@@ -19,24 +19,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bimodal import store
 from bimodal.allocator import freed_memory_kept
-from bimodal.augment import augment
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.errors import CheckpointError, UserError
+from bimodal.learner import Learner
 from bimodal.likelihood import bits_per_unit, summed_loss
-from bimodal.modality_dropout import drop_modalities
-from bimodal.optimisation import (
-    ClippedAdamW,
-    Precision,
-    autocast,
-    choose_precision,
-    learning_rate,
-    make_optimizer,
-    set_learning_rate,
-)
+from bimodal.optimisation import choose_precision, learning_rate, make_optimizer
 from bimodal.order import epoch_batches, planned_steps
-from bimodal.schema import AugmentConfig, TrainConfig, TrainCost, TrainSummary
-from bimodal.types import Batch, Contestant, Progress
+from bimodal.schema import TrainConfig, TrainCost, TrainSummary
+from bimodal.types import Contestant, Progress
 from bimodal_kernels.flops import FLOP_FORMULAS
 
 _LOG_EVERY = 10
@@ -76,45 +67,6 @@ class _State:
         return improved
 
 
-@dataclass(frozen=True, slots=True)
-class _Learner:
-    """Everything a step needs."""
-
-    model: Contestant
-    module: nn.Module
-    collator: Collator
-    optimizer: ClippedAdamW
-    config: TrainConfig
-    kernel: str
-    seed: int
-    device: torch.device
-    precision: Precision
-
-    def step(self, step: int, batches: Sequence[Sequence[Encoded]], rate: float) -> tuple[Tensor, Tensor, int]:
-        """One optimiser step over accumulated batches: loss in nats per target token, gradient norm, target tokens."""
-        set_learning_rate(self.optimizer, rate)
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
-        dropping = torch.Generator().manual_seed(derive_seed(self.seed, "modality dropout", step))
-        tokens = sum(row.target_length for rows in batches for row in rows)
-        loss = torch.zeros((), device=self.device)
-        for rows in batches:
-            rows = drop_modalities(rows, self.config.modality_dropout, dropping)
-            batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
-            with autocast(self.device, self.precision):
-                part = summed_loss(
-                    self.model,
-                    to_device(batch, self.device),
-                    label_smoothing=self.config.label_smoothing,
-                    divisor=tokens,
-                    kernel=self.kernel,
-                )
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
-        norm = self.optimizer.clipped_step(self.config.clip_norm)
-        self.optimizer.zero_grad(set_to_none=True)
-        return loss, norm, tokens
-
-
 @freed_memory_kept()
 def finetune(
     model: Contestant,
@@ -148,7 +100,7 @@ def finetune(
     if state.step == 0:
         state.flops_per_example = flops_per_example(model, collator, train[: config.batch_size], device)
     lengths = collator.effort(train)
-    learner = _Learner(model, module, collator, optimizer, config, kernel, seed, device, precision)
+    learner = Learner(model, module, collator, optimizer, config, kernel, seed, device, precision)
 
     for end_step in _interval_ends(planned, config.evaluations, state):
         started, before_s = time.perf_counter(), state.wall_s
@@ -220,12 +172,6 @@ def _steps(
         start = step % per_epoch * config.accumulate
         chosen = batches[start : start + config.accumulate]
         yield step, [[rows[index] for index in batch] for batch in chosen]
-
-
-def _augmented(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    if batch.image is None:
-        return batch
-    return replace(batch, image=augment(batch.image, config, generator))
 
 
 def flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:

@@ -121,7 +121,7 @@ def test_a_restart_point_of_another_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_training_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bimodal.train.summed_loss", lambda model, batch, **_: _not_a_number(model))
+    monkeypatch.setattr("bimodal.learner.summed_loss", lambda model, batch, **_: _not_a_number(model))
     with pytest.raises(DivergedError, match=r"training loss is nan at step 3 .* --set train\.learning_rate="):
         learn(tmp_path, epochs=10)
 
