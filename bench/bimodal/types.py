@@ -58,6 +58,8 @@ class Row:
     """Of the file it stands in; None where the format does not say."""
     group: str
     """Rows of one group stay together where splits have to be drawn: captions of one picture, turns of one dialogue."""
+    embedded: Mapping[Modality, bytes] = field(default_factory=dict)
+    """A picture or sound that is in the data itself: it is kept as a file in the cache, which the example then has."""
 
 
 Reject = Callable[[Exception], None]

@@ -75,4 +75,4 @@ def test_a_folder_is_refused_where_none_is_read(bench, folder: Path) -> None:
 
 def test_a_folder_is_kept_as_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert own_data_settings(Path("2015"), "coco", None) == (f"data.path={tmp_path / '2015'}", "data.format=coco")
+    assert own_data_settings("2015", "coco", None) == (f"data.path={tmp_path / '2015'}", "data.format=coco")

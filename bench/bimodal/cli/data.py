@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def own_data_settings(folder: Path | None, format_: str | None, on_bad_example: str | None) -> tuple[str, ...]:
+def own_data_path(folder: str) -> str:
+    """Where own data is: an address of the Hugging Face hub as it is, a folder as an absolute path."""
+    return folder if folder.startswith("hf:") else str(Path(folder).expanduser().absolute())
+
+
+def own_data_settings(folder: str | None, format_: str | None, on_bad_example: str | None) -> tuple[str, ...]:
     """The settings behind --data, --format and --on-bad-example."""
     given = {
-        "data.path": None if folder is None else folder.expanduser().absolute(),
+        "data.path": None if folder is None else own_data_path(folder),
         "data.format": format_,
         "data.on_bad_example": on_bad_example,
     }
@@ -125,7 +130,7 @@ def data_get(
 @data_app.command("check")
 @command
 def data_check(
-    folder: Annotated[Path, typer.Argument(help="Folder of your own files.")],
+    folder: Annotated[str, typer.Argument(help="Folder of your own files, or hf:owner/name.")],
     format_: Annotated[
         str | None,
         typer.Option(
@@ -152,7 +157,7 @@ def data_check(
 
     data = DataConfig(
         name=OWN_DATA,
-        path=str(folder.expanduser().absolute()),
+        path=own_data_path(folder),
         format=format_,
         task=task,
         language=language,

@@ -28,8 +28,13 @@ def run(
         str | None, typer.Option("--dataset", help="Default: the task's own.", show_default=False)
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="DIR", help="Your own files: `bench data check DIR` first.", show_default=False),
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Your own files, or hf:owner/name: `bench data check DIR` first.",
+            show_default=False,
+        ),
     ] = None,
     format_: Annotated[
         str | None,

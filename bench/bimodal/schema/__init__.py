@@ -21,6 +21,7 @@ from bimodal.schema.comparison import (
 from bimodal.schema.config import (
     AudioEncoderConfig,
     AugmentConfig,
+    ColumnsConfig,
     DataConfig,
     DecodeConfig,
     ImageEncoderConfig,
@@ -87,6 +88,7 @@ __all__ = [
     "CellAudit",
     "CellError",
     "CellResult",
+    "ColumnsConfig",
     "Comparison",
     "Conditions",
     "Cost",

@@ -30,6 +30,19 @@ class SpeechConfig(Record):
         return {"cmn": "zh", "yue": "zh", "nb": "no"}.get(language, language)
 
 
+class ColumnsConfig(Record):
+    """Which columns of own data are what, where that is not clear; null: found out by name and kind."""
+
+    text: str | None = None
+    """What is read; for tagging, the words."""
+    target: str | None = None
+    image: str | None = None
+    audio: str | None = None
+    tags: str | None = None
+    turns: str | None = None
+    """Of a dialogue: a list of texts, or of objects with `role` and `content`."""
+
+
 class DataConfig(Record):
     """Which examples a cell sees."""
 
@@ -45,9 +58,13 @@ class DataConfig(Record):
     """How much the extra modality knows: of a data set that has such a dial, or, with synthetic speech, the share of
     the text's characters that are masked while the speech stays whole; null is the data set's default, or no dial."""
     path: str | None = None
-    """Folder of the user's own files (`--data`); null for a data set that a package brings."""
+    """Folder of the user's own files (`--data`), or `hf:owner/name`; null for a data set that a package brings."""
     format: str | None = None
     """How they are written (`bench list formats`); null: found out, where it is clear."""
+    subset: str | None = None
+    """Which part of a Hugging Face data set, where it has several."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """Of a Hugging Face data set."""
     on_bad_example: Literal["fail", "skip"] = "fail"
     """What to do with own examples that cannot be used: stop and say why, or leave them out and count them."""
     inputs: Literal["true", "blank"] = "true"

@@ -11,6 +11,7 @@ from bimodal import registry
 from bimodal.errors import DataError, UsageError
 from bimodal.schema import DataConfig, DatasetRecord, Modality, Split
 from bimodal.types import Dataset, DatasetSource, Example, Format, Progress, Row
+from bimodal_tasks.own import hub
 from bimodal_tasks.own.checks import CheckedFiles, usable, with_known_tags, without_overlap
 from bimodal_tasks.own.splitting import SPLITS, with_splits
 
@@ -54,7 +55,7 @@ def build(
 ) -> Dataset:
     """The data set of a folder in a known format; `rejected` is told about bad rows."""
     data = data.model_copy(update={"task": data.task or chosen.tasks[0]})
-    checked = CheckedFiles(cache_dir / SOURCE.name / "checked.json")
+    checked = CheckedFiles(cache_dir / SOURCE.name)
     found = list(usable(chosen.read(folder, data, rejected), checked, rejected, progress))
     checked.remember()
     if not found:
@@ -72,11 +73,11 @@ def build(
         variant=SOURCE.variants[0],
         task=data.task,
         language=data.language,
-        description=f"Own data in the folder {folder.name}. {chosen.summary}.",
+        description=f"Own data in {_called(data, folder)}. {chosen.summary}.",
         licence="not stated (own data)",
         licence_url="",
         attribution="not stated (own data)",
-        source=f"folder {folder.name}, format {chosen.name}",
+        source=f"{_called(data, folder)}, format {chosen.name}",
         modalities=_modalities(rows),
         fingerprint=_fingerprint(rows),
         splits={split: len(splits[split]) for split in SPLITS},
@@ -87,7 +88,9 @@ def build(
 
 
 def folder_of(data: DataConfig) -> Path:
-    """The folder that is asked for; raises DataError if it is none."""
+    """The folder that is asked for, fetched if it is one of the Hugging Face hub; raises DataError if it is none."""
+    if data.path is not None and data.path.startswith(hub.PREFIX):
+        return hub.snapshot(data.path)
     folder = Path(data.path or "").expanduser()
     if data.path is None or not folder.is_dir():
         raise DataError(f"--data {data.path}: there is no such folder.")
@@ -118,6 +121,13 @@ def format_of(data: DataConfig) -> Format:
             f"The format {chosen.name!r} does not serve the task {data.task!r}; it serves: {', '.join(chosen.tasks)}."
         )
     return chosen
+
+
+def _called(data: DataConfig, folder: Path) -> str:
+    """The data for the record; without paths of this machine."""
+    if str(data.path).startswith(hub.PREFIX):
+        return f"{data.path} at revision {folder.name}"
+    return f"the folder {folder.name}"
 
 
 def _modalities(rows: Sequence[tuple[Row, str, Split]]) -> tuple[Modality, ...]:

@@ -17,7 +17,7 @@ from bimodal.schema import DataConfig
 from bimodal.tags import tagged_example
 from bimodal.types import Format, Reject, Row
 from bimodal_tasks.own.bio import check_tags, from_iob1, is_iob1, sentences
-from bimodal_tasks.own.reading import files, first_lines, place, split_of
+from bimodal_tasks.own.reading import files, first_lines, split_of
 
 
 def _files(folder: Path) -> list[Path]:
@@ -43,13 +43,13 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
         for number, sentence in enumerate(found, start=1):
             tags = from_iob1(sentence.tags) if old else sentence.tags
             try:
-                check_tags(tags, sentence.lines, path)
+                check_tags(tags, sentence.places)
             except DataError as error:
                 reject(error)
                 continue
             identifier = f"{path.name}:{number}"
             example = tagged_example(identifier, sentence.words, tags)
-            yield Row(example, place(path, sentence.lines[0]), split_of(path), identifier)
+            yield Row(example, sentence.places[0], split_of(path), identifier)
 
 
 FORMAT = Format("conll2003", "CoNLL-2003: four columns of words and tags", ("ner",), detects, read)

@@ -67,7 +67,7 @@ def _example(folder: Path, path: Path, number: int, entry: Any, data: DataConfig
         if len(words) != len(tags):
             what = f"{counted(len(tags), 'tag')} for {counted(len(words), 'word')}."
             raise problem(where, what, "Each word (what single spaces separate) needs one.")
-        check_tags(tags, [number] * len(tags), path)
+        check_tags(tags, [where] * len(tags))
         return tagged_example(str(identifier), words, tags, image=image, audio=audio)
     return Example(
         str(identifier),

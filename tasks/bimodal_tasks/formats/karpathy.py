@@ -31,14 +31,19 @@ from bimodal_tasks.own.reading import (
 _SPLITS: dict[str, Split] = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
 
 
+def _files(folder: Path) -> list[Path]:
+    """Not those that Hugging Face datasets call so."""
+    return [path for path in files(folder, "dataset_*.json") if path.stem not in ("dataset_dict", "dataset_info")]
+
+
 def detects(folder: Path) -> bool:
     """A file `dataset_*.json`."""
-    return bool(files(folder, "dataset_*.json"))
+    return bool(_files(folder))
 
 
 def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
     """One example per sentence."""
-    for path in files(folder, "dataset_*.json"):
+    for path in _files(folder):
         for number, entry in enumerate(member(read_json(path), "images", list, place(path))):
             where = place(path, f"images[{number}]")
             try:

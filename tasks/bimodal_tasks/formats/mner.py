@@ -19,7 +19,7 @@ from bimodal.schema import DataConfig
 from bimodal.tags import tagged_example
 from bimodal.types import Format, Reject, Row
 from bimodal_tasks.own.bio import Sentence, check_tags, sentences
-from bimodal_tasks.own.reading import file_in, files, first_lines, place, problem, split_of
+from bimodal_tasks.own.reading import file_in, files, first_lines, problem, split_of
 
 _MARK = "IMGID:"
 
@@ -46,11 +46,11 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
 
 
 def _row(path: Path, number: int, sentence: Sentence, pictures: list[Path], folder: Path) -> Row:
-    where = place(path, sentence.lines[0])
+    where = sentence.places[0]
     if len(sentence.header) != 1:
         what = f"{len(sentence.header)} lines {_MARK}... above this tweet instead of one."
         raise problem(where, what, "Each tweet has one, and a blank line after its last word.")
-    check_tags(sentence.tags, sentence.lines, path)
+    check_tags(sentence.tags, sentence.places)
     picture = sentence.header[0].removeprefix(_MARK).strip()
     image = file_in(pictures, folder, f"{picture}.jpg", where)
     example = tagged_example(f"{path.name}:{number}", sentence.words, sentence.tags, image=image)

@@ -18,7 +18,7 @@ from bimodal.schema import DataConfig
 from bimodal.tags import tagged_example
 from bimodal.types import Format, Reject, Row
 from bimodal_tasks.own.bio import check_tags, sentences
-from bimodal_tasks.own.reading import files, first_lines, place, split_of
+from bimodal_tasks.own.reading import files, first_lines, split_of
 
 
 def _files(folder: Path) -> list[Path]:
@@ -40,13 +40,13 @@ def read(folder: Path, data: DataConfig, reject: Reject) -> Iterator[Row]:
         found = sentences(path, reject, separator="\t", num_columns=2, names="word, entity tag")
         for number, sentence in enumerate(found, start=1):
             try:
-                check_tags(sentence.tags, sentence.lines, path)
+                check_tags(sentence.tags, sentence.places)
             except DataError as error:
                 reject(error)
                 continue
             identifier = f"{path.name}:{number}"
             example = tagged_example(identifier, sentence.words, sentence.tags)
-            yield Row(example, place(path, sentence.lines[0]), split_of(path), identifier)
+            yield Row(example, sentence.places[0], split_of(path), identifier)
 
 
 FORMAT = Format("wnut", "WNUT: words and tags in two columns", ("ner",), detects, read)

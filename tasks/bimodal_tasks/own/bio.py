@@ -19,8 +19,8 @@ class Sentence:
     """The columns of a sentence's lines, and any header lines that stood above them."""
 
     rows: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-    """Line number of each row."""
+    places: tuple[str, ...]
+    """File and line of each row, for messages."""
     header: tuple[str, ...]
 
     @property
@@ -48,7 +48,7 @@ def sentences(
         header: lines that begin so belong to the sentence below, and hold no word.
     """
     rows: list[tuple[str, ...]] = []
-    lines: list[int] = []
+    places: list[str] = []
     heads: list[str] = []
     bad: DataError | None = None
     for number, line in numbered_lines(path, reject):
@@ -65,31 +65,29 @@ def sentences(
                 bad = bad or problem(place(path, number), what, "Put the separators in, or remove the sentence.")
             else:
                 rows.append(tuple(found))
-                lines.append(number)
+                places.append(place(path, number))
             continue
         if bad is not None:
             reject(bad)
         elif rows:
-            yield Sentence(tuple(rows), tuple(lines), tuple(heads))
+            yield Sentence(tuple(rows), tuple(places), tuple(heads))
         if rows or bad is not None:
-            rows, lines, heads, bad = [], [], [], None
+            rows, places, heads, bad = [], [], [], None
     if bad is not None:
         reject(bad)
     elif rows:
-        yield Sentence(tuple(rows), tuple(lines), tuple(heads))
+        yield Sentence(tuple(rows), tuple(places), tuple(heads))
 
 
-def check_tags(tags: Sequence[str], lines: Sequence[int], path: Path) -> None:
+def check_tags(tags: Sequence[str], places: Sequence[str]) -> None:
     """Raise DataError unless tags are `O`, `B-TYPE` or `I-TYPE`, and every `I-TYPE` goes on with an entity."""
     before = "O"
-    for tag, line in zip(tags, lines, strict=True):
+    for tag, where in zip(tags, places, strict=True):
         if not _TAG.fullmatch(tag):
-            raise problem(
-                place(path, line), f"{tag!r} is no BIO tag.", "Allowed are O, B-TYPE and I-TYPE (for example B-PER)."
-            )
+            raise problem(where, f"{tag!r} is no BIO tag.", "Allowed are O, B-TYPE and I-TYPE (for example B-PER).")
         if tag.startswith("I-") and before[2:] != tag[2:]:
             what = f"{tag} goes on with nothing: the tag before it is {before}."
-            raise problem(place(path, line), what, f"An entity begins with B-{tag[2:]}.")
+            raise problem(where, what, f"An entity begins with B-{tag[2:]}.")
         before = tag
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bimodal import store
@@ -23,11 +24,11 @@ _TELL_EVERY = 100
 class CheckedFiles:
     """sha256 of pictures and sounds that were decoded once and have not changed since (by size and time)."""
 
-    def __init__(self, record: Path) -> None:
-        """Args: record: a JSON file that remembers what was checked."""
-        self._record = record
+    def __init__(self, home: Path) -> None:
+        """Args: home: the folder that remembers what was checked, and keeps what was no file."""
+        self._record, self._embedded = home / "checked.json", home / "embedded"
         try:
-            self._known: dict[str, str] = json.loads(record.read_bytes())
+            self._known: dict[str, str] = json.loads(self._record.read_bytes())
         except (OSError, ValueError):
             self._known = {}
 
@@ -43,9 +44,36 @@ class CheckedFiles:
             self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()
         return self._known[key]
 
+    def with_files(self, row: Row) -> Row:
+        """The row with its embedded picture and sound as files, which are named by their content."""
+        if not row.embedded:
+            return row
+        image, audio = (self._kept(row, "image"), self._kept(row, "audio"))
+        return replace(row, example=replace(row.example, image=image, audio=audio), embedded={})
+
+    def _kept(self, row: Row, kind: Modality) -> Path | None:
+        if (content := row.embedded.get(kind)) is None:
+            return row.example.image if kind == "image" else row.example.audio
+        name = hashlib.sha256(content).hexdigest()
+        path = self._embedded / name[:2] / f"{name}{_suffix(content, kind)}"
+        if not path.exists():
+            store.write_bytes(path, content)
+        return path
+
     def remember(self) -> None:
         """Write down what was checked."""
         store.write_json(self._record, self._known)
+
+
+_SUFFIXES: dict[Modality, dict[bytes, str]] = {
+    "image": {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp"},
+    "audio": {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"},
+}
+"""By their first bytes. Only pages that show them go by it: decoders look for themselves."""
+
+
+def _suffix(content: bytes, kind: Modality) -> str:
+    return next((suffix for start, suffix in _SUFFIXES[kind].items() if content.startswith(start)), "")
 
 
 def _check_picture(path: Path) -> None:
@@ -87,11 +115,12 @@ def _check_characters(row: Row) -> None:
 def usable(rows: Iterable[Row], checked: CheckedFiles, reject: Reject, progress: Progress) -> Iterator[tuple[Row, str]]:
     """Rows whose files can be used, whose target is not empty and whose id is new, each with its files' hashes."""
     first: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
+    for number, found_row in enumerate(rows, start=1):
         if number % _TELL_EVERY == 0:
             progress("check", number, number + _TELL_EVERY)
-        example = row.example
         try:
+            row = checked.with_files(found_row)
+            example = row.example
             _check_characters(row)
             if example.id in first:
                 what = f"the id {example.id!r} was used before ({first[example.id]})."

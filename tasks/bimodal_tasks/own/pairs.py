@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bimodal.types import Reject
@@ -38,17 +38,21 @@ def languages_of(aligned: dict[str, dict[str, Path]], wanted: str | None, folder
     Raises:
         DataError: there is no such pair, or no way to tell which is meant.
     """
-    known = sorted({language for languages in aligned.values() for language in languages})
+    return language_pair(sorted({one for languages in aligned.values() for one in languages}), wanted, folder.name)
+
+
+def language_pair(known: Sequence[str], wanted: str | None, where: str) -> tuple[str, str]:
+    """Source and target of the languages that are there, as `languages_of`; raises DataError."""
     others = [language for language in known if language != "en"]
     if wanted is not None and wanted not in known:
-        raise problem(folder.name, f"no files in the language {wanted!r}.", f"There are: {', '.join(known)}.")
+        raise problem(where, f"nothing in the language {wanted!r}.", f"There are: {', '.join(known)}.")
     if wanted is not None:
         sources = [language for language in known if language != wanted]
         return ("en" if "en" in sources else sources[0]), wanted
     if "en" in known and len(others) == 1:
         return "en", others[0]
     fix = "Say which with --set data.language=..., for example the target " + (others or known)[0] + "."
-    raise problem(folder.name, f"several target languages ({', '.join(others)}).", fix)
+    raise problem(where, f"several target languages ({', '.join(others)}).", fix)
 
 
 def aligned_lines(source: Path, target: Path, reject: Reject) -> Iterator[tuple[int, str, str]]:

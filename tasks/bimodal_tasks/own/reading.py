@@ -11,6 +11,7 @@ from typing import Any
 from bimodal.errors import DataError
 from bimodal.schema import Split
 from bimodal.types import Reject
+from bimodal_tasks.own.hub import kept_in
 
 _SPLIT_WORDS: dict[Split, frozenset[str]] = {
     "train": frozenset({"train", "training"}),
@@ -147,7 +148,7 @@ def inside(root: Path, path: Path, where: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, half a surrogate pair; links in a ring
         fix = "Correct it, or remove the line."
         raise problem(where, f"{name[:_SHOWN_CHARS]!r} cannot be the name of a file.", fix) from error
-    if not found.is_relative_to(root.resolve()):
+    if not any(found.is_relative_to(home) for home in kept_in(root)):
         raise _outside(name, where)
     return found
 

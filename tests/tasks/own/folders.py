@@ -3,8 +3,10 @@
 import json
 import wave
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 NUMBERS = range(12)
@@ -14,6 +16,12 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (24, 24)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size, (seed * 20 % 256, 255 - seed * 7 % 256, seed * 3 % 256))
     image.save(path)
+
+
+def png(seed: int) -> bytes:
+    stream = BytesIO()
+    Image.new("RGB", (24, 24), (seed * 20 % 256, 255 - seed * 7 % 256, seed * 3 % 256)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def sound(path: Path, seconds: float = 0.1, channels: int = 1, value: int = 0) -> None:
@@ -184,6 +192,20 @@ def jsonl(folder: Path) -> None:
             picture(folder / "p" / f"{n}.png", n)
 
 
+def huggingface(folder: Path) -> None:
+    """Parquet files as the hub has them, with pictures in them and two captions each."""
+    datasets = pytest.importorskip("datasets", reason="pip install 'bimodal[hf]'")
+    features = datasets.Features({"image": datasets.Image(), "caption": datasets.List(datasets.Value("string"))})
+    for split, numbers in (("train", range(6)), ("validation", range(6, 9)), ("test", range(9, 12))):
+        rows = {
+            "image": [{"bytes": png(n), "path": None} for n in numbers],
+            "caption": [[f"A plate number {n}.", f"Plate {n}"] for n in numbers],
+        }
+        (folder / "data").mkdir(exist_ok=True)
+        part = datasets.Dataset.from_dict(rows, features=features)
+        part.to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
+
+
 FOLDERS: dict[str, Callable[[Path], None]] = {
     maker.__name__: maker
     for maker in (
@@ -202,6 +224,7 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
         ljspeech,
         commonvoice,
         jsonl,
+        huggingface,
     )
 }
 """Every format with a folder written in it."""

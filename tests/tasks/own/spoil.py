@@ -22,19 +22,19 @@ class Bad:
     edits: tuple[Edit, ...]
     skipped: int
     """Rows that `--on-bad-example skip` leaves out; 0: the file as a whole is unusable, and cannot be skipped."""
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, object] = field(default_factory=dict)
 
     def says(self, text: str) -> bool:
         """Whether a text is the whole message."""
         return re.fullmatch(re.escape(self.message).replace(r"\.\.\.", ".+"), text, re.DOTALL) is not None
 
 
-def row(message: str, *edits: Edit, skipped: int = 1, **options: str) -> Bad:
+def row(message: str, *edits: Edit, skipped: int = 1, **options: object) -> Bad:
     """Something wrong with a row."""
     return Bad(message, edits, skipped, options)
 
 
-def whole(message: str, *edits: Edit, **options: str) -> Bad:
+def whole(message: str, *edits: Edit, **options: object) -> Bad:
     """Something wrong with a file, or with all of them."""
     return Bad(message, edits, 0, options)
 

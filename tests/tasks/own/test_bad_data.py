@@ -4,6 +4,7 @@ import own_folders
 import own_malformed_captions as captions
 import own_malformed_pairs as pairs
 import own_malformed_sounds as sounds
+import own_malformed_tables as tables
 import own_malformed_tags as tags
 import own_malformed_turns as turns
 import pytest
@@ -27,6 +28,7 @@ MALFORMED: dict[str, dict[str, Bad]] = {
     "dailydialog": turns.DAILYDIALOG,
     "personachat": turns.PERSONACHAT,
     "jsonl": turns.JSONL,
+    "huggingface": tables.HUGGINGFACE,
 }
 ROWS = [(name, case) for name, cases in MALFORMED.items() for case in cases]
 

@@ -25,6 +25,7 @@ COUNTS = {
     "ljspeech": (10, 1, 1),
     "commonvoice": (4, 2, 2),
     "jsonl": (4, 2, 2),
+    "huggingface": (12, 6, 6),
 }
 
 
@@ -116,7 +117,7 @@ def test_the_target_language_of_several_can_be_chosen_and_must_be(own, load) -> 
     with pytest.raises(DataError, match=r"several target languages \(de, fr\)\. Say which with --set data\.language"):
         load(folder)
     assert load(folder, language="fr").examples("test")[0].target == "Reprise der Sitzung 6"
-    with pytest.raises(DataError, match=r"no files in the language 'it'\. There are: de, en, fr"):
+    with pytest.raises(DataError, match=r"nothing in the language 'it'\. There are: de, en, fr"):
         load(folder, language="it")
 
 
@@ -157,7 +158,7 @@ def test_a_missing_folder_is_named() -> None:
         format_of(DataConfig(name="folder", path="nowhere"))
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", [name for name in COUNTS if name != "huggingface"])
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing(own, load, name: str) -> None:
     folder = own(name)
     plain = load(folder, format=name)

@@ -58,7 +58,7 @@ MULTI30K = {
         "from train: a score on seen examples says nothing.",
         same("flickr30k-images/0.jpg", "flickr30k-images/6.jpg"),
     ),
-    "an unknown language": whole("multi30k: no files in the language 'fr'. There are: de, en.", language="fr"),
+    "an unknown language": whole("multi30k: nothing in the language 'fr'. There are: de, en.", language="fr"),
 }
 
 _EN, _DE = "train.de-en.en", "train.de-en.de"
@@ -94,7 +94,7 @@ WMT = {
         "wmt: several target languages (de, fr). Say which with --set data.language=..., for example the target de.",
         *(content(f"{stem}.fr", "Reprise\n") for stem in ("train.de-en", "newstest-dev.de-en", "newstest-test.de-en")),
     ),
-    "an unknown language": whole("wmt: no files in the language 'it'. There are: de, en.", language="it"),
+    "an unknown language": whole("wmt: nothing in the language 'it'. There are: de, en.", language="it"),
     "a pair in two splits": row(
         f"{_EN}, line 1: is in the train split and, at newstest-test.de-en.en, line 1, in the test split. Remove it "
         "from train: a score on seen examples says nothing.",
