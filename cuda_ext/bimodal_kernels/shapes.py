@@ -13,19 +13,17 @@ def check_inputs(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Te
     Raises:
         ValueError: with the shapes and what would be allowed.
     """
-    got = f"got query {_shape(query)}, key {_shape(key)}, value {_shape(value)}"
     if not query.dim() == key.dim() == value.dim() == 4:
-        raise ValueError(f"Attention wants query, key and value as [batch, heads, position, head_dim]; {got}.")
+        raise _misfit("query, key and value as [batch, heads, position, head_dim]", query, key, value)
     if key.shape != value.shape:
-        raise ValueError(f"Attention wants key and value of one shape; {got}.")
-    if query.shape[0] != key.shape[0] or query.shape[3] != key.shape[3]:
-        raise ValueError(f"Attention wants one batch and one head_dim in query and key; {got}.")
-    heads, kv_heads = query.shape[1], key.shape[1]
+        raise _misfit("key and value of one shape", query, key, value)
+    batch, heads, _, head_dim = query.shape
+    key_batch, kv_heads, _, key_head_dim = key.shape
+    if batch != key_batch or head_dim != key_head_dim:
+        raise _misfit("one batch and one head_dim in query and key", query, key, value)
     if kv_heads == 0 or heads % kv_heads:
-        raise ValueError(
-            f"Attention wants the number of query heads ({heads}) to be a multiple of the number of "
-            f"key heads ({kv_heads}); {got}."
-        )
+        wanted = f"the number of query heads ({heads}) to be a multiple of the number of key heads ({kv_heads})"
+        raise _misfit(wanted, query, key, value)
     # Under autocast they may differ: it gives all of them one.
     if not query.dtype == key.dtype == value.dtype and not torch.is_autocast_enabled(query.device.type):
         raise ValueError(f"Attention wants one dtype; got query {query.dtype}, key {key.dtype}, value {value.dtype}.")
@@ -46,6 +44,12 @@ def check_decode_inputs(query: Tensor, key_cache: Tensor, value_cache: Tensor, l
         raise ValueError(
             f"Decoding wants int64 lengths [batch] = [{query.shape[0]}]; got {lengths.dtype} {_shape(lengths)}."
         )
+
+
+def _misfit(wanted: str, query: Tensor, key: Tensor, value: Tensor) -> ValueError:
+    # Made when it is needed: shapes as text take longer than all the checks together.
+    got = f"query {_shape(query)}, key {_shape(key)}, value {_shape(value)}"
+    return ValueError(f"Attention wants {wanted}; got {got}.")
 
 
 def _check_mask(mask: Tensor, wanted: tuple[int, int]) -> None:

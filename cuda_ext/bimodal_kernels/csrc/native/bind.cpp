@@ -4,6 +4,7 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
+#include <array>
 #include <optional>
 #include <tuple>
 
@@ -59,18 +60,29 @@ const bool* keep_of(const std::optional<Tensor>& mask, const Shape& s) {
   return static_cast<const bool*>(mask->const_data_ptr());
 }
 
+// An uninitialised tensor on the CPU. torch::stable::empty looks its operator up by name at each call, and would need a
+// transposition on top: together 2 us more.
+template <size_t kDims>
+Tensor empty(const std::array<int64_t, kDims>& sizes, const std::array<int64_t, kDims>& strides, ScalarType type) {
+  const int32_t dtype = type == ScalarType::Float ? aoti_torch_dtype_float32() : aoti_torch_dtype_bfloat16();
+  AtenTensorHandle made;
+  STABLE_TORCH_ERROR_CODE_CHECK(
+      aoti_torch_empty_strided(kDims, sizes.data(), strides.data(), dtype, aoti_torch_device_type_cpu(), 0, &made));
+  return Tensor(made);
+}
+
 // [batch, heads, positions, head_dim] as a view of memory laid out [batch, positions, heads, head_dim]: what projections
 // around attention read and write without a copy.
 Tensor positions_before_heads(const Tensor& like, int64_t heads, int64_t positions) {
-  const Tensor memory = torch::stable::empty({like.size(0), positions, heads, like.size(3)}, like.scalar_type());
-  return torch::stable::transpose(memory, 1, 2);
+  const int64_t dim = like.size(3);
+  return empty<4>({like.size(0), heads, positions, dim}, {positions * heads * dim, dim, heads * dim, 1}, like.scalar_type());
 }
 
 std::tuple<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                    const std::optional<Tensor>& key_padding_mask, bool causal, double scale) {
   const Shape shape = shape_of(query, key);
   Tensor out = positions_before_heads(query, shape.heads, shape.queries);
-  Tensor log_sum_exp = torch::stable::empty({shape.batch, shape.heads, shape.queries}, ScalarType::Float);
+  Tensor log_sum_exp = empty<3>({shape.batch, shape.heads, shape.queries}, {shape.heads * shape.queries, shape.queries, 1}, ScalarType::Float);
   attention_forward({shape, storage_of(query), queries_of(query, query, shape), keys_of(key, query, shape),
                      keys_of(value, query, shape), queries_of(out, query, shape),
                      static_cast<float*>(log_sum_exp.data_ptr()), keep_of(key_padding_mask, shape), causal,
@@ -111,7 +123,7 @@ Tensor decode(const Tensor& query, const Tensor& key_cache, const Tensor& value_
   STD_TORCH_CHECK(lengths.dim() == 1 && lengths.size(0) == shape.batch && lengths.scalar_type() == ScalarType::Long &&
                       lengths.is_contiguous(),
                   "Decoding wants contiguous int64 lengths [batch].");
-  Tensor out = torch::stable::empty({shape.batch, shape.heads, 1, shape.head_dim}, query.scalar_type());
+  Tensor out = positions_before_heads(query, shape.heads, 1);
   attention_decode({shape, storage_of(query), queries_of(query, query, shape), keys_of(key_cache, query, shape),
                     keys_of(value_cache, query, shape), queries_of(out, query, shape),
                     static_cast<const int64_t*>(lengths.const_data_ptr()), static_cast<float>(scale)},
