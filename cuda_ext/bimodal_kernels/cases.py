@@ -215,6 +215,10 @@ CASES: tuple[Case, ...] = (
     Case("wide, ragged", 1, 2, 1, 50, 130, 128, causal=True, mask="holes", tags=_BLOCK),
     Case("odd width", 1, 2, 1, 50, 130, 37, causal=True, mask="empty row", tags=_BLOCK),
     Case("few queries, many keys", 1, 6, 2, 4, 1111, 64, causal=True, mask="holes", tags=_BLOCK),
+    # Long enough for the CPU's matrix unit, where there is one: squares of 32 by 32, 64 queries to a block.
+    Case("long, holes", 1, 4, 2, 259, 300, 64, causal=True, mask="holes", layout="positions first", tags=_BLOCK),
+    Case("long, fewer keys", 2, 2, 2, 290, 259, 32, causal=True, mask="empty row", tags=_BLOCK),
+    Case("long, wide", 2, 2, 1, 256, 289, 128, mask="ragged", tags=_BLOCK),
     # CUDA kernels: around the borders of their tiles (16, 64 and 128 rows), both widths of head, both dtypes.
     Case("one tile", 1, 1, 1, 64, 64, 64, dtype="float16", tags=_CUDA),
     Case("one tile, wide", 1, 1, 1, 64, 64, 128, dtype="float16", tags=_CUDA),

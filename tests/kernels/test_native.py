@@ -15,6 +15,7 @@ forward_op = torch.ops.bimodal.attention_forward.default
 backward_op = torch.ops.bimodal.attention_backward.default
 
 # Blocks are 48 queries by 96 keys (64 backward) of vectors of up to 16; widths 64 and 128 have code of their own.
+# From 160 positions on (256 backward) a matrix unit takes over where there is one, in squares of 32 by 32.
 BLOCKS = (
     Case("one vector and one query", 1, 2, 2, 17, 17, 64, causal=True),
     Case("whole blocks", 1, 1, 1, 96, 192, 64, causal=True),
@@ -27,6 +28,9 @@ BLOCKS = (
     Case("odd width", 1, 2, 1, 50, 130, 37, causal=True, mask="empty row"),
     Case("few queries, many keys", 1, 6, 2, 4, 1111, 64, causal=True, mask="holes"),
     Case("five queries", 1, 6, 2, 5, 333, 64, causal=True, mask="holes"),
+    Case("long, holes", 1, 4, 2, 259, 300, 64, causal=True, mask="holes", layout="positions first"),
+    Case("long, fewer keys", 2, 2, 2, 290, 259, 32, causal=True, mask="empty row"),
+    Case("long, wide", 2, 2, 1, 256, 289, 128, mask="ragged"),
 )
 
 
@@ -120,7 +124,7 @@ def test_repeats_to_the_bit(case, three_threads):
 
 
 @pytest.mark.parametrize("loud", [4, 30, -30])
-@pytest.mark.parametrize("queries", [3, 70])
+@pytest.mark.parametrize("queries", [3, 70, 170])
 def test_scores_far_from_0_are_weighed_by_a_reference_near_their_maximum(queries, loud):
     # Every score of a row has about the same large size: far above what 2^x can hold, or far below.
     draw = torch.Generator().manual_seed(1)
@@ -135,13 +139,14 @@ def test_scores_far_from_0_are_weighed_by_a_reference_near_their_maximum(queries
     assert (out - exact).square().mean() <= 4 * (own - exact).square().mean()
 
 
-def test_maximum_that_grows_from_block_to_block_rescales_what_was_summed():
-    key = torch.arange(400.0).reshape(1, 1, 400, 1).expand(1, 1, 400, 16) / 16  # score of key j: j
-    value = torch.randn(1, 1, 400, 16, generator=torch.Generator().manual_seed(0))
-    query = torch.ones(1, 1, 20, 16)
+@pytest.mark.parametrize(("queries", "head_dim"), [(20, 16), (170, 32)])
+def test_maximum_that_grows_from_block_to_block_rescales_what_was_summed(queries, head_dim):
+    key = torch.arange(400.0).reshape(1, 1, 400, 1).expand(1, 1, 400, head_dim) / head_dim  # score of key j: j
+    value = torch.randn(1, 1, 400, head_dim, generator=torch.Generator().manual_seed(0))
+    query = torch.ones(1, 1, queries, head_dim)
     for sign in (1.0, -1.0):
         out, log_sum_exp = forward_op(query * sign, key, value, None, False, 1.0)
-        scores = sign * torch.arange(400.0).double().expand(20, 400)
+        scores = sign * torch.arange(400.0).double().expand(queries, 400)
         # Scores of 400 are 577 in base 2, whose last bit is worth 6e-5.
         torch.testing.assert_close(out[0, 0].double(), scores.softmax(-1) @ value[0, 0].double(), atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(log_sum_exp[0, 0].double(), scores.logsumexp(-1), atol=1e-6, rtol=1e-6)

@@ -13,6 +13,7 @@
 #include "decode.hpp"
 #include "schedule.hpp"
 #include "scratch.hpp"
+#include "tiles.hpp"
 
 namespace bimodal::native {
 namespace {
@@ -176,6 +177,9 @@ void attention_forward(const ForwardParams& p, const Pool& pool) {
     attend_few_queries({shape, p.storage, p.query, p.key, p.value, p.out, p.log_sum_exp, p.keep, nullptr, p.causal, p.scale}, pool);
     return;
   }
+#if defined(BIMODAL_MATRIX_UNIT)
+  if (tiles_serve(shape, kFewestForward)) return attention_forward_by_tiles(p, pool);
+#endif
   const int64_t heads = shape.batch * shape.heads, blocks = count_query_blocks(shape.queries);
   const Pool used = pool_for(2.0 * heads * shape.queries * shape.keys * shape.head_dim, pool);
   // A head is one task if there are many, else each of its blocks is; later blocks first, for causality makes them longer.
