@@ -14,6 +14,7 @@ from bimodal.environment import derive_seed
 from bimodal.likelihood import summed_loss
 from bimodal.modality_dropout import drop_modalities
 from bimodal.optimisation import ClippedAdamW, Precision, autocast, set_learning_rate
+from bimodal.parts import part
 from bimodal.schema import AugmentConfig, TrainConfig
 from bimodal.types import Batch, Contestant
 
@@ -40,20 +41,24 @@ class Learner:
         tokens = sum(row.target_length for rows in batches for row in rows)
         loss = torch.zeros((), device=self.device)
         for rows in batches:
-            rows = drop_modalities(rows, self.config.modality_dropout, dropping)
-            batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
+            with part("data"):
+                rows = drop_modalities(rows, self.config.modality_dropout, dropping)
+                batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
+                batch = to_device(batch, self.device)
             with autocast(self.device, self.precision):
-                part = summed_loss(
+                share = summed_loss(
                     self.model,
-                    to_device(batch, self.device),
+                    batch,
                     label_smoothing=self.config.label_smoothing,
                     divisor=float(tokens),
                     kernel=self.kernel,
                 )
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
-        norm = self.optimizer.clipped_step(self.config.clip_norm)
-        self.optimizer.zero_grad(set_to_none=True)
+            with part("backward"):
+                share.backward()  # type: ignore[no-untyped-call]
+            loss += share.detach()
+        with part("optimiser"):
+            norm = self.optimizer.clipped_step(self.config.clip_norm)
+            self.optimizer.zero_grad(set_to_none=True)
         return loss, norm, tokens
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
 from bimodal.cross_entropy import summed_cross_entropy
+from bimodal.parts import part
 from bimodal.types import Batch, Contestant
 
 
@@ -19,9 +20,9 @@ def summed_loss(
     model: Contestant, batch: Batch, *, label_smoothing: float = 0.0, divisor: float = 1.0, kernel: str = "sdpa"
 ) -> Tensor:
     """Cross-entropy in nats, summed over the target tokens (or tags) of a batch, divided by `divisor`."""
-    return summed_cross_entropy(
-        *_logits_and_targets(model, batch), label_smoothing=label_smoothing, divisor=divisor, kernel=kernel
-    )
+    logits, targets = _logits_and_targets(model, batch)
+    with part("loss"):
+        return summed_cross_entropy(logits, targets, label_smoothing=label_smoothing, divisor=divisor, kernel=kernel)
 
 
 @torch.no_grad()
@@ -52,9 +53,14 @@ def bits_per_unit(
 def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor]:
     """Logits [target, vocab_size or num_tags] and targets [target], made only where there is a loss."""
     with_loss = batch.targets != NO_LOSS
-    context = model.encode(batch)
+    with part("encoders"):
+        context = model.encode(batch)
     if batch.kind == "tag":
-        logits = model.tag(batch.tokens, batch.lengths, context=context)[with_loss]
+        with part("decoder"):
+            logits = model.tag(batch.tokens, batch.lengths, context=context)[with_loss]
     else:
-        logits = model.logits(model.hidden(batch.tokens, context=context)[with_loss])
+        with part("decoder"):
+            states = model.hidden(batch.tokens, context=context)[with_loss]
+        with part("logits"):
+            logits = model.logits(states)
     return logits.float(), batch.targets[with_loss]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bimodal.errors import UsageError
+from bimodal.parts import part
 from bimodal.schema import Modality, ModelConfig
 from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
 from bimodal_models.blocks.attention import Filled, Store
@@ -84,7 +85,8 @@ class GPT(nn.Module):
 
     def logits(self, hidden: Float[Tensor, "... embed_dim"]) -> Float[Tensor, "... vocab_size"]:
         """Language-model logits of decoder states."""
-        return F.linear(hidden, self.token_embedding.weight)
+        with part("logits"):
+            return F.linear(hidden, self.token_embedding.weight)
 
     def tag(
         self,

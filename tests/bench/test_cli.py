@@ -25,7 +25,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "list", "report", "compare", "reproduce", "doctor", "data"])
+@pytest.mark.parametrize("command", ["run", "list", "report", "compare", "reproduce", "doctor", "data", "profile"])
 def test_every_command_has_help_with_an_example(bench: Bench, command: str) -> None:
     arguments = [command, "--help"] if command != "data" else ["data", "show", "--help"]
     done = bench(*arguments)
@@ -45,6 +45,10 @@ def test_every_command_has_help_with_an_example(bench: Bench, command: str) -> N
         (["data", "show", "openmoji", "--variant", "easy"], "Available: compositional, hard"),
         (["report", "nowhere"], "nowhere"),
         (["compare", "nowhere", "neither"], "nowhere"),
+        (["profile", "smal"], "Did you mean 'small'?"),
+        (["profile", "smoke", "--model", "both"], "One contestant on one task is profiled at a time"),
+        (["profile", "smoke", "--trace", "missing/step.json"], "there is no folder missing"),
+        (["profile", ".", "--set", "seed=1"], "a run has its own settings"),
     ],
 )
 def test_a_wrong_name_is_refused_with_exit_code_2_and_no_traceback(

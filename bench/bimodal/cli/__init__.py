@@ -7,5 +7,6 @@ from bimodal.cli import run
 from bimodal.cli import read
 from bimodal.cli import data
 from bimodal.cli import kernels
+from bimodal.cli import profile
 
-__all__ = ["app", "data", "kernels", "read", "run"]
+__all__ = ["app", "data", "kernels", "profile", "read", "run"]
