@@ -40,6 +40,11 @@ class Encoded:
         """Positions with a loss: the target and the end-of-text token, or the words."""
         return len(self.tags) or len(self.tokens) - self.prompt_length
 
+    @property
+    def whole_length(self) -> int:
+        """Positions with a loss if the prompt has one, too; words are only read."""
+        return len(self.tags) or len(self.tokens) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Collator:
@@ -115,8 +120,11 @@ class Collator:
         """
         return [len(row.tokens) + _sound_tokens(row.example) for row in rows]
 
-    def training_batch(self, rows: Sequence[Encoded]) -> Batch:
-        """Prompt and target as input, the target and the end of text as what is to be predicted; or words and tags."""
+    def training_batch(self, rows: Sequence[Encoded], *, prompt_loss: bool = False) -> Batch:
+        """Prompt and target as input, the target and the end of text as what is to be predicted; or words and tags.
+
+        With `prompt_loss` the prompt is to be predicted, too.
+        """
         if self.tag_names:
             return self._tagging_batch(rows)
         lengths = torch.tensor([len(row.tokens) - 1 for row in rows])
@@ -125,7 +133,8 @@ class Collator:
         for index, row in enumerate(rows):
             ids = torch.tensor(row.tokens)
             tokens[index, : len(ids) - 1] = ids[:-1]
-            targets[index, row.prompt_length - 1 : len(ids) - 1] = ids[row.prompt_length :]
+            first = 1 if prompt_loss else row.prompt_length
+            targets[index, first - 1 : len(ids) - 1] = ids[first:]
         return self._perceived(rows, Batch(tokens, targets, lengths))
 
     def _tagging_batch(self, rows: Sequence[Encoded]) -> Batch:

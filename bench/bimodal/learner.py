@@ -38,13 +38,14 @@ class Learner:
         set_learning_rate(self.optimizer, rate)
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         dropping = torch.Generator().manual_seed(derive_seed(self.seed, "modality dropout", step))
-        tokens = sum(row.target_length for rows in batches for row in rows)
+        prompts = self.config.prompt_loss
+        tokens = sum(row.whole_length if prompts else row.target_length for rows in batches for row in rows)
         loss = torch.zeros((), device=self.device)
         for rows in batches:
             with part("data"):
                 rows = drop_modalities(rows, self.config.modality_dropout, dropping)
-                batch = _augmented(self.collator.training_batch(rows), self.config.augment, generator)
-                batch = to_device(batch, self.device)
+                batch = self.collator.training_batch(rows, prompt_loss=prompts)
+                batch = to_device(_augmented(batch, self.config.augment, generator), self.device)
             with autocast(self.device, self.precision):
                 share = summed_loss(
                     self.model,

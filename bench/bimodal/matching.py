@@ -147,4 +147,4 @@ def _flops(cell: RunConfig, inputs: Inputs) -> float:
     device = environment.resolve_device(cell.device)
     built = build(cell, inputs, device)
     rows = [built.collator.encode(example) for example in inputs.splits["train"][: cell.train.batch_size]]
-    return flops_per_example(built.model, built.collator, rows, device)
+    return flops_per_example(built.model, built.collator, rows, device, prompt_loss=cell.train.prompt_loss)

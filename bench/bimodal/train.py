@@ -98,7 +98,8 @@ def finetune(
     state = _restore(module, optimizer, files)
     log = store.JsonlLog.resume(files.train_log, lambda row: row["step"] <= state.step)
     if state.step == 0:
-        state.flops_per_example = flops_per_example(model, collator, train[: config.batch_size], device)
+        some = train[: config.batch_size]
+        state.flops_per_example = flops_per_example(model, collator, some, device, prompt_loss=config.prompt_loss)
     lengths = collator.effort(train)
     learner = Learner(model, module, collator, optimizer, config, kernel, seed, device, precision)
 
@@ -174,12 +175,20 @@ def _steps(
         yield step, [[rows[index] for index in batch] for batch in chosen]
 
 
-def flops_per_example(model: Contestant, collator: Collator, rows: Sequence[Encoded], device: torch.device) -> float:
+def flops_per_example(
+    model: Contestant,
+    collator: Collator,
+    rows: Sequence[Encoded],
+    device: torch.device,
+    *,
+    prompt_loss: bool = False,
+) -> float:
     """Floating-point operations of forward and backward, averaged over a few examples; torch's flop counter."""
     module = cast(nn.Module, model)
     module.eval()  # no dropout: counting must not draw random numbers
+    batch = to_device(collator.training_batch(rows, prompt_loss=prompt_loss), device)
     with FlopCounterMode(display=False, custom_mapping=dict(FLOP_FORMULAS)) as counter:
-        summed_loss(model, to_device(collator.training_batch(rows), device)).backward()  # type: ignore[no-untyped-call]
+        summed_loss(model, batch).backward()  # type: ignore[no-untyped-call]
     module.zero_grad(set_to_none=True)
     return float(counter.get_total_flops()) / len(rows)
 

@@ -35,9 +35,9 @@ def page_faults_of_a_fresh_block() -> int:
 
 @pytest.mark.usefixtures("small_pages")
 def test_a_block_that_was_freed_comes_back_without_page_faults() -> None:
-    assert page_faults_of_a_fresh_block() > BLOCK // 4096 // 2
+    usual = page_faults_of_a_fresh_block()  # one for each page, and those may be of 4 KiB or of 2 MiB
     with freed_memory_kept():
-        assert page_faults_of_a_fresh_block() < 100
+        assert page_faults_of_a_fresh_block() < usual / 2
 
 
 def test_afterwards_the_memory_is_the_systems_again() -> None:

@@ -39,6 +39,17 @@ def test_the_target_and_the_end_are_predicted_and_the_prompt_is_not(words: Token
     assert batch.targets[0].tolist() == [*[NO_LOSS] * (len(prompt) - 1), *target]
 
 
+def test_with_a_loss_on_the_prompt_all_but_the_first_token_is_predicted(
+    words: Tokenizer, examples: list[Example]
+) -> None:
+    made = collator(words, prompt="say ")
+    rows = [made.encode(example) for example in examples]
+    batch = made.training_batch(rows, prompt_loss=True)
+    for index, row in enumerate(rows):
+        assert batch.targets[index, : row.whole_length].tolist() == list(row.tokens[1:])
+    assert int((batch.targets != NO_LOSS).sum()) == sum(row.whole_length for row in rows)
+
+
 def test_shorter_rows_are_padded_without_a_loss(words: Tokenizer, examples: list[Example]) -> None:
     made = collator(words)
     rows = [made.encode(example) for example in examples]

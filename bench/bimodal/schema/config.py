@@ -176,6 +176,9 @@ class TrainConfig(Record):
     beta2: Fraction = 0.98
     clip_norm: PositiveFloat = 1.0
     label_smoothing: Fraction = 0.0
+    prompt_loss: bool = False
+    """Learn to write the prompt as well as the target, for more text where targets are few; scores are of the target
+    alone. Source: Shi et al. 2024, Instruction Tuning With Loss Over Instructions."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast on a CUDA device that has it, else fp32."""
     evaluations: PositiveInt = 10
