@@ -2,6 +2,7 @@
 # make test       install if needed, lint, test
 # make bench      time the attention kernels against torch's, training against its peers, and the statistics
 # make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
+# make calibrate-timing  a contestant timed against itself, 200 times, on a loaded machine
 # make proofs     prove the kernels right, as far as that goes without a GPU
 # make reproduce  the smoke preset twice in fresh processes: same weights, predictions and metrics?
 
@@ -11,7 +12,7 @@ BENCH := $(VENV)/bin/bench
 # Installed once; again only when pyproject.toml has changed.
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench lint format calibrate proofs reproduce kernels install clean
+.PHONY: demo test bench lint format calibrate calibrate-timing proofs reproduce kernels install clean
 
 demo: kernels
 	$(BENCH) run --task captioning --model both
@@ -40,6 +41,9 @@ proofs: kernels
 
 calibrate: install
 	$(VENV)/bin/python -m bimodal.calibration --json calibration.json
+
+calibrate-timing: kernels
+	$(VENV)/bin/python -m bimodal.calibration.timing --json calibration-timing.json
 
 reproduce: kernels
 	rm -rf runs/reproduce

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bimodal import environment, store
 from bimodal.collate import Encoded
+from bimodal.measure.energy import energy_meter
 from bimodal.measure.memory import PeakResidentSet, resident_bytes
 from bimodal.predict import predict
 from bimodal.prepare import Built, build, inputs_of
@@ -59,7 +60,14 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     model, module, collator, kernel = built.model, built.module, built.collator, built.kernel
 
     encoded = {split: [collator.encode(example) for example in splits[split]] for split in splits}
-    train_memory = PeakResidentSet()
+    train_memory, meter = PeakResidentSet(), energy_meter(gpu_index=device.index if device.type == "cuda" else None)
+    if meter.available:
+        meter.total_j()
+
+    def watched(what: str, done: int, total: int) -> None:
+        meter.tick()
+        progress(what, done, total)
+
     summary, train_cost = finetune(
         model,
         collator,
@@ -69,9 +77,11 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         seed=config.seed,
         device=device,
         files=files,
-        progress=progress,
+        progress=watched,
         kernel=kernel.name,
     )
+    if meter.available and not summary.resumed_at_steps:
+        train_cost = train_cost.model_copy(update={"energy_j": meter.total_j()})
     rss_train = train_memory.above(baseline)
 
     predictions = predict(

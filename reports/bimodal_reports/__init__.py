@@ -6,7 +6,8 @@
 from bimodal_reports.audit_section import audit_tables
 from bimodal_reports.audits import AuditedCell
 from bimodal_reports.compare import Evidence, compare
+from bimodal_reports.paces import paces_of
 from bimodal_reports.render import render
 from bimodal_reports.terminal import closing_table
 
-__all__ = ["AuditedCell", "Evidence", "audit_tables", "closing_table", "compare", "render"]
+__all__ = ["AuditedCell", "Evidence", "audit_tables", "closing_table", "compare", "paces_of", "render"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bimodal.schema import CellResult, Difference, LookTaken, ProbeDrop
+from bimodal_reports.conditions import measuring_notes
 from bimodal_reports.settings import differing_settings
 from bimodal_reports.tables import cell_label
 from bimodal_reports.verdicts import uses_its_input
@@ -41,6 +42,7 @@ def pair_caveats(
         *_unequal_size(baseline, contestant),
         *unequal,
         *trained,
+        *measuring_notes([cell for pair in pairs for cell in pair]),
         *_few_examples(primary.examples),
         *_failed(failed),
     )

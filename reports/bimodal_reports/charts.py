@@ -152,6 +152,52 @@ def dial(points: Sequence[Estimate], axis_title: str, description: str) -> str:
     return drawn_as_svg(zero + line + bars + dots + labels, description, height=220)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A named part of a bar."""
+
+    label: str
+    """Of the bar."""
+    name: str
+    value: float
+
+
+_PART_COLORS = ("var(--line)", "var(--c3)", "var(--c5)", "var(--c4)", "var(--c2)", "var(--muted)", "var(--ink)")
+
+
+def stacked(parts: Sequence[Part], order: Sequence[str], axis_title: str, description: str) -> str:
+    """One bar per label, made of its parts from left to right; `order` is that of the parts."""
+    labels, there = list(dict.fromkeys(part.label for part in parts)), {part.name for part in parts}
+    shown = [(name, color) for name, color in zip(order, _PART_COLORS, strict=False) if name in there]
+    values = []
+    for lane, label in enumerate(labels):
+        begin = 0.0
+        for part in sorted((p for p in parts if p.label == label), key=lambda p: order.index(p.name)):
+            row = {"lane": lane, "label": label, "name": part.name, "begin": begin, "end": begin + part.value}
+            values.append(row)
+            begin += part.value
+        values[-1] |= {"text": f"{begin:.3g} {axis_title}"}
+    base = alt.Chart(alt.InlineData(values=values))
+    scale = alt.Scale(domain=[name for name, _ in shown], range=[color for _, color in shown])
+    legend = alt.Legend(
+        orient="bottom",
+        columns=3,
+        title=None,
+        symbolType="square",
+        symbolStrokeWidth=0,
+        labelColor=_MUTED,
+        labelFontSize=12,
+    )
+    bars = base.mark_bar(height=13, yOffset=_DROP + 4).encode(
+        y=_lane(),
+        x=alt.X("begin:Q", axis=alt.Axis(tickCount=5, grid=False, title=axis_title)),
+        x2="end:Q",
+        fill=alt.Fill("name:N", scale=scale, legend=legend),
+    )
+    last = base.transform_filter("datum.text")  # one of a bar's parts names it
+    return drawn_as_svg(bars + _names(last) + _numbers(last), description, height=_ROW * len(labels))
+
+
 def places(
     at: Mapping[str, tuple[float, float]],
     colors: Mapping[str, str],

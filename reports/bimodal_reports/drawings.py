@@ -10,6 +10,7 @@ from bimodal.schema import CellResult, Pair, TaskComparison
 from bimodal_reports.audit_section import audit_section
 from bimodal_reports.costs import COST_LABELS
 from bimodal_reports.ladder_section import ladder_section
+from bimodal_reports.pace_section import pace_section
 from bimodal_reports.price_section import price_section
 from bimodal_reports.slice_section import slice_section
 from bimodal_reports.tables import cell_label
@@ -41,6 +42,7 @@ def task_charts(
         charts={name: chart for name, chart in charts.items() if chart is not None},
         evidence=tuple(section for make in _EVIDENCE if (section := make(task, colors)) is not None),
         ladder=ladder_section(task, colors),
+        pace=pace_section(task, results, colors),
         price=price_section(task, list(results), colors),
     )
 

@@ -155,7 +155,8 @@ _COST_ROWS = (
     ),
     _CostRow(_SIZE, "Peak GPU, allocated", "", "B", lambda c: c.peak_memory.cuda_allocated_bytes),
     _CostRow(_SIZE, "Peak GPU, reserved", "", "B", lambda c: c.peak_memory.cuda_reserved_bytes),
-    _CostRow(_SIZE, "Energy", "from counters", "J", lambda c: c.energy_j),
+    _CostRow(_SIZE, "Energy, training", "from counters", "J", lambda c: c.train.energy_j),
+    _CostRow(_SIZE, "Energy, one request", "from counters", "J", lambda c: c.energy_j),
 )
 
 

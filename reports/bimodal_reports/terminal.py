@@ -14,6 +14,7 @@ from rich.text import Text
 from bimodal.schema import CellResult, Comparison, Metric, TaskComparison
 from bimodal_reports.costs import median_ms
 from bimodal_reports.dials import dial_answer
+from bimodal_reports.pace_section import pace_answers
 from bimodal_reports.verdicts import OUTCOME_LABELS, pair_notes
 from bimodal_reports.wording import metric_label, number, quantity
 
@@ -108,6 +109,7 @@ def _verdicts(task: TaskComparison) -> list[RenderableType]:
         label = (OUTCOME_LABELS[pair.verdict.outcome], _STYLES[pair.verdict.outcome])
         lines.append(Padding(Text.assemble(label, ". ", pair.verdict.sentence), (1, 0, 0, 0)))
         lines += [Text(note, style="dim") for note in pair_notes(pair)]
+        lines += [Text(" ".join(answers), style="dim") for answers in [pace_answers(pair)] if answers]
     return lines
 
 

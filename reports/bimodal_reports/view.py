@@ -122,6 +122,8 @@ class TaskView:
     """What else was found out about the scores."""
     ladder: Section | None = None
     """Where the gain of the first verdict comes from."""
+    pace: Section | None = None
+    """Who is faster, and where the time goes."""
     price: Section | None = None
     """What they cost, held against each other."""
 

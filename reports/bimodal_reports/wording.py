@@ -101,6 +101,8 @@ def quantity(value: float, unit: str) -> str:
         return f"{value:,.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 10 else f"{value:.2f} ms"
     if unit in ("B", "FLOP"):
         return f"{_scaled(value)}{unit}"
+    if unit == "J":
+        return f"{_scaled(value)}J" if value >= 1e3 else f"{value:.3g} J"
     if unit == "":
         return _scaled(value).strip() if value >= 1e6 else f"{value:,.0f}"
     return f"{value:,.1f} {unit}"

@@ -192,7 +192,7 @@ def test_every_score_is_shown_with_its_interval(html: str, run: FakeRun) -> None
 
 
 def test_what_could_not_be_measured_is_unavailable_not_zero(html: str) -> None:
-    assert Outline(html).text.count("unavailable") == 7
+    assert Outline(html).text.count("unavailable") == 9
 
 
 def test_credit_is_given_to_the_data(html: str) -> None:

@@ -83,6 +83,8 @@ class TrainCost(Record):
     """Tokens (or tagged words) with a loss, counted once per pass."""
     flops: float | Unavailable
     """Forward and backward, counted by torch's flop counter on one batch and scaled by steps."""
+    energy_j: float | Unavailable = "unavailable"
+    """Unavailable for a training that was resumed, too: nobody measured its first attempt to the end."""
 
 
 class MachineState(Record):
