@@ -60,7 +60,7 @@ def comparisons(request: pytest.FixtureRequest) -> Iterator[Comparisons]:
     yield found
     _FOLDER.mkdir(exist_ok=True)
     facts = {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    _FOLDER / "peers.json".write_text(json.dumps(facts | {"rows": [asdict(row) for row in found.rows]}, indent=2))
-    _FOLDER / "peers.md".write_text(found.markdown())
+    (_FOLDER / "peers.json").write_text(json.dumps(facts | {"rows": [asdict(row) for row in found.rows]}, indent=2))
+    (_FOLDER / "peers.md").write_text(found.markdown())
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     reporter.write_line(f"\n\nmedians over rounds, in turns, {facts['threads']} threads\n\n{found.markdown()}")
