@@ -5,7 +5,7 @@ arrays of [tokens, vocab_size], the largest that a small language model has. But
 softmax(logits) - target, is known in the forward pass, and nobody needs the logits afterwards: one array does.
 
 Source: Hsu et al. 2024, Liger Kernel, sec. 3.2 (gradients made in the forward pass, in place; without its chunks
-of rows, which gained nothing more here: docs/speed.md).
+of rows, which gained nothing more here where memory is kept).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.schema import Overhead, PaceVerdict, Timings
+from bimodal.schema import PHASES, Overhead, PaceVerdict, Timings
 from bimodal.statistics import middle_half, pace
 
 Times = NDArray[np.float64]
@@ -59,9 +59,10 @@ def overhead_of(pairs: Measured) -> Overhead | None:
 
 def _overheads(low: Timings, high: Timings) -> list[dict[str, float]]:
     """The parts of the overhead in each round."""
-    a, b = ({name: _table(one, getattr(one, name)).mean(0) for name in _ADDED} for one in (low, high))
-    separable = np.minimum(1.0, b["image_encode_ms"] + b["audio_encode_ms"]) > 0
-    encoders = np.where(separable, b["image_encode_ms"] + b["audio_encode_ms"], b["encode_ms"])
+    names = (*PHASES, "generated_tokens")
+    a, b = ({name: _table(one, getattr(one, name)).mean(0) for name in names} for one in (low, high))
+    apart = b["image_encode_ms"] + b["audio_encode_ms"]
+    encoders = np.where(apart > 0, apart, b["encode_ms"])
     further = [np.maximum(0.0, side["generated_tokens"] - 1) for side in (a, b)]
     per_token = [_quotient(side["decode_ms"], count) for side, count in zip((a, b), further, strict=True)]
     both = (further[0] > 0) & (further[1] > 0)
@@ -80,19 +81,6 @@ def _overheads(low: Timings, high: Timings) -> list[dict[str, float]]:
 def _quotient(total: Times, count: Times) -> Times:
     """Total by count, 0 where there is nothing to count."""
     return np.divide(total, count, out=np.zeros_like(count), where=count > 0)
-
-
-_ADDED = (
-    "load_ms",
-    "image_encode_ms",
-    "audio_encode_ms",
-    "encode_ms",
-    "prefill_ms",
-    "decode_ms",
-    "detokenise_ms",
-    "end_to_end_ms",
-    "generated_tokens",
-)
 
 
 def _table(timings: Timings, values: Sequence[float]) -> Times:

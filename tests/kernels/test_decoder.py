@@ -7,21 +7,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bimodal_kernels import decoder, loader
-from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
+from bimodal_kernels import decoder
 
 # Rows share a pass over the weights in groups of at most 6, outputs come in vectors of at most 16.
 ROWS = (1, 2, 5, 6, 7, 12, 33)
 SHAPES = ((16, 1), (16, 16), (48, 17), (256, 100), (3072, 31))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _kernels():
-    try:
-        find_cxx()
-    except KernelUnavailableError as missing:
-        pytest.skip(str(missing))
-    assert loader.obstacle("native") is None
+pytestmark = pytest.mark.usefixtures("native_kernels")
 
 
 def drawn(rows: int, inputs: int, outputs: int):

@@ -12,7 +12,7 @@ from bimodal_kernels.check.emulate import check_trial, check_trials, judge, run_
 from bimodal_kernels.check.emulator_build import Build, emulated, emulator
 from bimodal_kernels.check.emulator_file import Launch, read_results
 from bimodal_kernels.check.trials import all_trials, largest_error, prepare
-from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
+from bimodal_kernels.toolchain import KernelUnavailableError
 
 PLANTED = Path(__file__).parent / "planted_bugs.cpp"
 
@@ -48,12 +48,8 @@ SANITIZED = {
 
 
 @pytest.fixture(scope="session")
-def planted() -> Callable[[Build], Path]:
+def planted(compiler: None) -> Callable[[Build], Path]:
     """The program of planted bugs in a build."""
-    try:
-        find_cxx()
-    except KernelUnavailableError as missing:
-        pytest.skip(str(missing))
     return lambda build: ensure_recipe(emulated(f"planted-{build}", build, [PLANTED], [])).path
 
 

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from bimodal_kernels import attention, loader, ops
+from bimodal_kernels import attention, ops
 from bimodal_kernels.cases import EDGES, Case, Inputs, Truth, make_inputs, tagged, truth
-from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
 
 forward_op = torch.ops.bimodal.attention_forward.default
 backward_op = torch.ops.bimodal.attention_backward.default
@@ -34,13 +33,7 @@ BLOCKS = (
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _kernels():
-    try:
-        find_cxx()
-    except KernelUnavailableError as missing:
-        pytest.skip(str(missing))
-    assert loader.obstacle("native") is None  # with a compiler, what does not compile or load is a failure
+pytestmark = pytest.mark.usefixtures("native_kernels")
 
 
 @pytest.fixture

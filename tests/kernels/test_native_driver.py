@@ -6,17 +6,11 @@ import subprocess
 import pytest
 
 from bimodal_kernels.check.native_driver import driver, faults, problems
-from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
 
 SOME = problems()[::7]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compiler():
-    try:
-        find_cxx()
-    except KernelUnavailableError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("compiler")
 
 
 def test_problems_cover_every_edge_in_both_dtypes_and_with_threads():

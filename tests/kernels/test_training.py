@@ -7,20 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bimodal_kernels import attention, loader, ops, self_attention, training
-from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
+from bimodal_kernels import attention, ops, self_attention, training
 
 # Tasks are 32 rows; vectors have up to 16 lanes.
 SHAPES = ((1, 1), (3, 16), (32, 48), (33, 17), (100, 130))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _kernels():
-    try:
-        find_cxx()
-    except KernelUnavailableError as missing:
-        pytest.skip(str(missing))
-    assert loader.obstacle("native") is None
+pytestmark = pytest.mark.usefixtures("native_kernels")
 
 
 @pytest.fixture(params=[1, 3])

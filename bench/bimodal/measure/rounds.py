@@ -11,7 +11,7 @@ from typing import Any
 from bimodal.measure.crew import Worker
 from bimodal.measure.energy import EnergyMeter
 from bimodal.measure.schedule import Who, turns
-from bimodal.schema import MeasureConfig, Timings
+from bimodal.schema import PHASES, MeasureConfig, Timings
 from bimodal.types import Progress
 
 _SETTLE_S = 1e-3
@@ -19,16 +19,6 @@ _SETTLE_S = 1e-3
 _ENERGY_S = 1.0
 """How long each contestant answers for the energy of a request: the counters move once in a millisecond (RAPL) to a
 tenth of a second (NVML)."""
-_PHASES = (
-    "load_ms",
-    "image_encode_ms",
-    "audio_encode_ms",
-    "encode_ms",
-    "prefill_ms",
-    "decode_ms",
-    "detokenise_ms",
-    "end_to_end_ms",
-)
 
 Reply = Mapping[str, Any]
 
@@ -69,7 +59,7 @@ class Log:
             process=tuple(sample.process for sample in self.requests),
             round=tuple(sample.round for sample in self.requests),
             example=tuple(self.examples[sample.begin] for sample in self.requests),
-            **{phase: tuple(sample.reply[phase] for sample in self.requests) for phase in _PHASES},
+            **{phase: tuple(sample.reply[phase] for sample in self.requests) for phase in PHASES},
             generated_tokens=tuple(sample.reply["tokens"] for sample in self.requests),
             warmup_ms=tuple(reply["end_to_end_ms"] for reply in self.warmup),
             batch_process=tuple(sample.process for sample in self.batches),

@@ -7,11 +7,10 @@ from statistics import fmean
 
 import numpy as np
 
-from bimodal.schema import Breakdown, Latency, Throughput, Timings
+from bimodal.schema import PHASES, Breakdown, Latency, Throughput, Timings
 from bimodal.statistics import middle_half
 
 _P99_SAMPLES = 100
-_PHASES = ("load_ms", "image_encode_ms", "audio_encode_ms", "prefill_ms", "decode_ms", "detokenise_ms", "end_to_end_ms")
 
 
 def latency(samples_ms: Sequence[float], warmup: int) -> Latency:
@@ -40,7 +39,7 @@ def breakdown(timings: Timings) -> Breakdown:
     def mean(values: Sequence[float]) -> float:
         return fmean(values[index] for index in kept)
 
-    means = {phase: mean(getattr(timings, phase)) for phase in _PHASES}
+    means = {phase: mean(getattr(timings, phase)) for phase in PHASES if phase in Breakdown.model_fields}
     encoders = means["image_encode_ms"] + means["audio_encode_ms"]
     return Breakdown(
         **means,

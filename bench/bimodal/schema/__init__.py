@@ -34,6 +34,7 @@ from bimodal.schema.config import (
     TrainConfig,
 )
 from bimodal.schema.cost import (
+    PHASES,
     Breakdown,
     Conditions,
     Cost,
@@ -79,6 +80,7 @@ from bimodal.schema.results import (
 )
 
 __all__ = [
+    "PHASES",
     "SCHEMA_VERSION",
     "AudioEncoderConfig",
     "AuditDrop",

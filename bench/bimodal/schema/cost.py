@@ -165,6 +165,19 @@ class Cost(Record):
     """Why there are no latencies; null where there are."""
 
 
+PHASES = (
+    "load_ms",
+    "image_encode_ms",
+    "audio_encode_ms",
+    "encode_ms",
+    "prefill_ms",
+    "decode_ms",
+    "detokenise_ms",
+    "end_to_end_ms",
+)
+"""What of a request is timed, in milliseconds: the fields of `Timings` that every answer has."""
+
+
 class Timings(Record):
     """`timings.json`: every raw sample, one entry per counted request, in the order they were taken; milliseconds."""
 

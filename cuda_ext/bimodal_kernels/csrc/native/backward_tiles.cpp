@@ -134,14 +134,7 @@ class Block {
     scores_ = w_.scores + s % 2 * kKeys * kQueries;
     score_grads_ = w_.grad_scores + s % 2 * kKeys * kQueries;
     slot_ = grad_scores_right_.at(0, pending_);
-    const int64_t first = span_.first + s * kKeys, count = std::min<int64_t>(kKeys, span_.last - first);
-    hides_ = keep_ || count < kKeys || (causal_ && first + kKeys - 1 > cut_);
-    if (!hides_) return;
-    constexpr float infinity = std::numeric_limits<float>::infinity();
-    for (int j = 0; j < kKeys; j++) {
-      const bool there = j < count && (!keep_ || keep_[first + j]);
-      bound_[j] = !there ? infinity : causal_ ? static_cast<float>(first + j - cut_) : -infinity;
-    }
+    view_.look_at(s, span_, keep_, causal_, cut_);
   }
 
   // P^T and dS^T as operands: of keys i and 16 + i, for i = row % 16, and the queries of step row / 16.
@@ -152,9 +145,9 @@ class Block {
       BIMODAL_UNROLL for (int c = 0; c < 2; c++) {
         const uint64_t key = a * kTileRows + i, query = step * kTileDepth + c * W;
         Vec score = load(scores_ + key * kQueries + query) - load(log_sum_low_ + query);
-        if (hides_) [[unlikely]] {
+        if (view_.hides) [[unlikely]] {
           const Vec position = lane_numbers() + broadcast(static_cast<float>(query));
-          score = broadcast(bound_[key]) <= position ? score : broadcast(kHidden);
+          score = broadcast(view_.bound[key]) <= position ? score : broadcast(kHidden);
         }
         weight[a][c] = exp2(score - load(log_sum_ + query));
         grad[a][c] = weight[a][c] * (load(score_grads_ + key * kQueries + query) - load(delta_ + query));
@@ -198,8 +191,7 @@ class Block {
   const int64_t cut_;    // key j is visible to query i of the block iff j <= i + cut
   const Operand query_, query_transposed_, grad_out_, grad_out_transposed_, weights_, grad_scores_, grad_scores_right_;
   alignas(64) float log_sum_[kQueries], log_sum_low_[kQueries], delta_[kQueries];
-  alignas(64) float bound_[kKeys];    // key j of the square is visible to query i iff bound[j] <= i
-  bool hides_ = false;
+  SquareView view_;
   const float *scores_ = nullptr, *score_grads_ = nullptr;    // of the square that is weighed
   SplitTile* slot_ = nullptr;
   int64_t added_ = 0;

@@ -88,20 +88,13 @@ class Block {
   void begin_square(int64_t s) {
     scores_ = w_.scores + s % 2 * kQueries * kKeys;
     slot_ = weights_.at(0, pending_);
-    const int64_t first = span_.first + s * kKeys, count = std::min<int64_t>(kKeys, span_.last - first);
-    hides_ = keep_ || count < kKeys || (causal_ && first + kKeys - 1 > cut_);
-    if (!hides_) return;
-    constexpr float infinity = std::numeric_limits<float>::infinity();
-    for (int j = 0; j < kKeys; j++) {
-      const bool there = j < count && (!keep_ || keep_[first + j]);
-      bound_[j] = !there ? infinity : causal_ ? static_cast<float>(first + j - cut_) : -infinity;
-    }
+    view_.look_at(s, span_, keep_, causal_, cut_);
   }
 
   BIMODAL_INLINE Vec weigh(unsigned row, unsigned j) const {
     const Vec score = load(scores_ + row * kKeys + j) - broadcast(reference_[row]);
-    if (!hides_) [[likely]] return exp2(score);
-    return exp2(load(bound_ + j) <= broadcast(static_cast<float>(row)) ? score : broadcast(kHidden));
+    if (!view_.hides) [[likely]] return exp2(score);
+    return exp2(load(view_.bound + j) <= broadcast(static_cast<float>(row)) ? score : broadcast(kHidden));
   }
 
   // Queries [first, last) of the square: weights from scores, and their sums.
@@ -152,7 +145,7 @@ class Block {
       const float* scores = scores_ + row * kKeys;
       float top = kHidden;
       for (int j = 0; j < kKeys; j++) {
-        if (!hides_ || bound_[j] <= static_cast<float>(row)) top = std::max(top, scores[j]);
+        if (!view_.hides || view_.bound[j] <= static_cast<float>(row)) top = std::max(top, scores[j]);
       }
       if (top <= kHidden / 2) continue;    // nothing seen
       // Below its bound a query had seen nothing before: nothing to rescale.
@@ -191,8 +184,7 @@ class Block {
   SplitTile* slot_ = nullptr;        // where its weights go
   int64_t added_ = 0;                // squares in partial_out; after them
   int pending_ = 0;                  // squares whose weights wait for their values
-  bool hides_ = false;
-  alignas(64) float bound_[kKeys];    // key j of the square is visible to query i iff bound[j] <= i
+  SquareView view_;
   alignas(64) float reference_[kRows] = {};
   Vec sums_[kRows], sum_[kTiles] = {};
 };

@@ -1,12 +1,31 @@
 // How rows of fp32 become operands (matrix_unit.hpp); what fills up the last tile or step is 0.
 #pragma once
 
+#include "blocking.hpp"
 #include "matrix_unit.hpp"
 #include "rows.hpp"
 
 namespace bimodal::native {
 
 #if defined(BIMODAL_MATRIX_UNIT)
+
+// What a block's queries see of a square of kTileDepth keys (blocking.hpp has the same for blocks of keys on vectors).
+struct SquareView {
+  bool hides = false;                     // some of them are hidden to some query; else `bound` says nothing
+  alignas(64) float bound[kTileDepth];    // key j is visible to query i iff bound[j] <= i; +-inf: never, always
+
+  // Square number `square` of the span; causal: key j is visible to query i iff j <= i + cut.
+  void look_at(int64_t square, const KeySpan& span, const bool* keep, bool causal, int64_t cut) {
+    const int64_t first = span.first + square * kTileDepth, count = std::min<int64_t>(kTileDepth, span.last - first);
+    hides = keep || count < kTileDepth || (causal && first + kTileDepth - 1 > cut);
+    if (!hides) return;
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    for (int j = 0; j < kTileDepth; j++) {
+      const bool there = j < count && (!keep || keep[first + j]);
+      bound[j] = !there ? infinity : causal ? static_cast<float>(first + j - cut) : -infinity;
+    }
+  }
+};
 
 // Rows [0, count), from which `row` and the operands count.
 struct SplitSource {
