@@ -9,7 +9,7 @@ comes the part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -61,10 +61,10 @@ def layers_named(module: nn.Module) -> Iterator[None]:
 
 
 def _hooks(layer: nn.Module, name: str) -> list[Any]:
-    running: list[Any] = []
+    running: list[AbstractContextManager[Any]] = []
 
     def enter(*_: object) -> None:
-        running.append(torch.profiler.record_function(_PREFIX + name))
+        running.append(part(name))
         running[-1].__enter__()
 
     def leave(*_: object) -> None:

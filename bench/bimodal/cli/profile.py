@@ -40,7 +40,7 @@ def profile(
         list[str] | None,
         typer.Option("--set", help="With a preset, change one setting; repeatable.", show_default=False),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Profiled steps, after 25 others.")] = 10,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Profiled steps, after 40 others.")] = 10,
     trace: Annotated[
         Path | None,
         typer.Option("--trace", help="Write a trace for Perfetto or chrome://tracing here.", metavar="FILE"),
@@ -49,7 +49,7 @@ def profile(
 ) -> int:
     """Say where the time of a training step and of a decoded token goes.
 
-    Weights are fresh, batches are real. The time of a step is the median of 20 that are not profiled, which profiling
+    Weights are fresh, batches are real. The time of a step is the median of 24 that are not profiled, which profiling
     would slow down; the shares of its parts are those of profiled steps, the backward pass with the part it belongs to.
 
     Examples:
