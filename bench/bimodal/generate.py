@@ -6,7 +6,7 @@ at its end token, after `max_new_tokens`, or where the positions end; rows that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,9 @@ from bimodal.types import Cache, Contestant, Context
 
 _COMPACT_BELOW = 0.75
 """Share of open rows below which the done ones leave the work: leaving copies the cache, which costs, too."""
+
+_LOOK_EVERY = 8
+"""Steps between two looks at what an accelerator has written; those after a text's end are thrown away."""
 
 
 @torch.no_grad()
@@ -64,8 +67,16 @@ def generate(
         return _beam_search(work, logits, limits, end_token, config)
     pick = _sampler(config, len(lengths), generator) if config.strategy == "sample" else _greedy
     # A done row that stays is still fed; where that could outgrow the positions, it has to leave at once.
-    share = _COMPACT_BELOW if longest + config.max_new_tokens <= positions else 1.0
-    return _one_by_one(work, logits, limits, end_token, pick, compact_below=share)
+    may_stay = longest + config.max_new_tokens <= positions
+    return _one_by_one(
+        work,
+        logits,
+        limits.tolist(),
+        end_token,
+        pick,
+        compact_below=_COMPACT_BELOW if may_stay else 1.0,
+        look_every=1 if logits.device.type == "cpu" or not may_stay else _LOOK_EVERY,
+    )
 
 
 @dataclass(slots=True)
@@ -88,43 +99,59 @@ class _Work:
             self.context = self.context.select(rows)
 
 
-_Pick = Callable[[Tensor, Tensor], Tensor]
-"""`pick(logits [row, vocab], prompt [row])`: the next token [row]."""
+_Pick = Callable[[Tensor, Sequence[int]], Tensor]
+"""`pick(logits [row, vocab], prompts)`: the next token [row] of rows that belong to these prompts."""
 
 
 def _one_by_one(
-    work: _Work, logits: Tensor, limits: Tensor, end_token: int, pick: _Pick, *, compact_below: float
+    work: _Work,
+    logits: Tensor,
+    limits: Sequence[int],
+    end_token: int,
+    pick: _Pick,
+    *,
+    compact_below: float,
+    look_every: int,
 ) -> list[list[int]]:
-    """One token per row and step, until all rows are done."""
-    written: list[list[int]] = [[] for _ in range(len(limits))]
-    prompt = torch.arange(len(limits), device=limits.device)  # [row]
-    still_open = limits > 0  # [row]
-    step = 0
-    while bool(still_open.any()):
-        step += 1
-        token = pick(logits, prompt)
-        for row in still_open.nonzero().flatten().tolist():
-            written[int(prompt[row])].append(int(token[row]))
-        still_open &= (token != end_token) & (limits[prompt] > step)
-        num_open = int(still_open.sum())
-        if num_open == 0:
+    """One token per row and step, until all rows are done.
+
+    Every `look_every` steps the tokens come to the host and done rows leave: that waits for the device.
+    """
+    written: list[list[int]] = [[] for _ in limits]
+    prompts = [*range(len(limits))]  # of each row
+
+    def left(prompt: int) -> int:
+        # How many more tokens the prompt may get.
+        return 0 if written[prompt][-1:] == [end_token] else limits[prompt] - len(written[prompt])
+
+    while (steps := min(look_every, max(map(left, prompts)))) > 0:
+        unseen = [pick(logits, prompts)]
+        while len(unseen) < steps:
+            unseen.append(pick(work.decode(unseen[-1]), prompts))
+        for tokens in torch.stack(unseen).tolist():
+            for prompt, token in zip(prompts, tokens, strict=True):
+                if left(prompt):
+                    written[prompt].append(token)
+        rows = [row for row, prompt in enumerate(prompts) if left(prompt)]
+        if not rows:
             break
-        if num_open < compact_below * len(still_open):
-            rows = still_open.nonzero().flatten()
-            work.select(rows)
-            token, prompt, still_open = token[rows], prompt[rows], still_open[rows]
-        logits = work.decode(token)
+        last = unseen[-1]
+        if len(rows) < compact_below * len(prompts):
+            kept = torch.tensor(rows, device=last.device)
+            work.select(kept)
+            last, prompts = last[kept], [prompts[row] for row in rows]
+        logits = work.decode(last)
     return written
 
 
-def _greedy(logits: Tensor, prompt: Tensor) -> Tensor:
+def _greedy(logits: Tensor, prompts: Sequence[int]) -> Tensor:
     return logits.argmax(dim=-1)
 
 
 def _sampler(config: DecodeConfig, num_prompts: int, generator: torch.Generator | None) -> _Pick:
-    def pick(logits: Tensor, prompt: Tensor) -> Tensor:
+    def pick(logits: Tensor, prompts: Sequence[int]) -> Tensor:
         # One number for every prompt, done or not: a text does not depend on when other rows leave the work.
-        uniform = torch.rand(num_prompts, generator=generator)[prompt.cpu()]
+        uniform = torch.rand(num_prompts, generator=generator)[list(prompts)]
         token = sample(logits, uniform, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
         return token.to(logits.device)
 
