@@ -30,6 +30,8 @@ _OWN_FLAGS = {
     "data.name",
     "model.name",
     "contestant",
+    "variant.name",
+    "variant.of",
     "schema_version",
 }
 
@@ -46,6 +48,8 @@ class Request:
     seeds: int = 1
     device: str = "auto"
     kernel: str = "auto"
+    variant: str | None = None
+    """Made of every contestant after its training, and compared with it; a name of `contestants.VARIANTS`."""
     dials: str | None = None
     """Dials of the data set with commas between, each a comparison of its own."""
     settings: Sequence[str] = ()
@@ -81,6 +85,8 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
         raise unknown_name("kernel", request.kernel, (AUTO, *BACKENDS))
     if not _DEVICE.fullmatch(request.device):
         raise UsageError(f"Unknown device {request.device!r}. Allowed: auto, cpu, cuda, cuda:N, mps.")
+    if request.variant is not None and request.variant not in contestants.VARIANTS:
+        raise unknown_name("variant", request.variant, contestants.VARIANTS)
     if request.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 
@@ -93,9 +99,10 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
     preset = Path(request.preset).stem
     common = {"task": request.task, "preset": preset, "device": request.device, "kernel": request.kernel}
     cells = tuple(
-        _validated({**contestants.settings_of(name, dialled), **common, "seed": seed})
+        _validated({**contestants.settings_of(name, dialled, variant), **common, "seed": seed})
         for dialled in _with_dials(settings, request.dials)
         for seed in range(request.seed, request.seed + request.seeds)
+        for variant in (None, *([request.variant] if request.variant else []))  # made of what was trained before
         for name in contestants.named(request.model)
     )
     data = source.resolved(cells[0].data)

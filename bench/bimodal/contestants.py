@@ -46,6 +46,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     }
 )
 
+VARIANTS: Mapping[str, str] = MappingProxyType(
+    {"int8": "the decoder's weights rounded to 8 bits after training: what do a quarter of the bytes cost and save?"}
+)
+"""What can be made of every trained contestant, as a contestant of its own beside it."""
+
 SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "both": ("gpt", "multimodal"),
@@ -77,8 +82,11 @@ def named(model: str) -> tuple[str, ...]:
     return names
 
 
-def settings_of(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of one contestant: everybody's, with what its recipe changes."""
+def settings_of(name: str, settings: Mapping[str, Any], variant: str | None = None) -> dict[str, Any]:
+    """The settings of one contestant: everybody's, with what its recipe changes; or of a variant of it."""
     recipe = RECIPES.get(name) or Recipe(model=name, summary="")
     own = dict(settings) | {section: {**settings.get(section, {}), **of} for section, of in recipe.settings.items()}
-    return own | {"model": {**settings.get("model", {}), "name": recipe.model}, "contestant": name}
+    own |= {"model": {**settings.get("model", {}), "name": recipe.model}, "contestant": name}
+    return (
+        own if variant is None else own | {"contestant": f"{name}-{variant}", "variant": {"name": variant, "of": name}}
+    )

@@ -37,9 +37,9 @@ def matched(cells: Sequence[RunConfig], progress: Progress) -> tuple[RunConfig, 
     for number, cell in enumerate(cells, start=1):
         if cell.match is not None and cell.match.target is None:
             key = cell.model_copy(update={"seed": 0}).model_dump_json()
-            if key not in found:  # seeds of one control are matched alike
-                found[key] = _matched(cell, cell.match, progress)
-            cell = found[key].model_copy(update={"seed": cell.seed})
+            if key not in found:  # seeds of one control are matched alike, and a variant as what it is made of
+                found[key] = _matched(cell.model_copy(update={"variant": None}), cell.match, progress)
+            cell = found[key].model_copy(update={"seed": cell.seed, "variant": cell.variant})
             progress("match controls", number, len(cells))
         done.append(cell)
     return tuple(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,6 +13,7 @@ import torch
 from bimodal import registry, tokenizer
 from bimodal.collate import Collator
 from bimodal.datasets import load_dataset
+from bimodal.errors import unknown_name
 from bimodal.optimisation import choose_precision
 from bimodal.schema import AudioEncoderConfig, ImageEncoderConfig, Modality, RunConfig, Split
 from bimodal.stand_ins import StandIns
@@ -83,11 +84,19 @@ def inputs_of(
     )
 
 
-def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
-    """Build a cell's contestant; weights come from torch's global generator (or from `model.init`).
+def build(
+    config: RunConfig, inputs: Inputs, device: torch.device, *, trained: Mapping[str, torch.Tensor] | None = None
+) -> Built:
+    """Build a cell's contestant; a variant is made of it at the end.
+
+    Args:
+        config: the cell.
+        inputs: what it is about.
+        device: where it is to be.
+        trained: its weights; None: from torch's global generator (or from `model.init`).
 
     Raises:
-        UserError: the numbers do not fit together, or a checkpoint cannot be loaded.
+        UserError: the numbers do not fit together, a checkpoint cannot be loaded, or the model has no such variant.
     """
     kernel = kernel_for(config, device, inputs.modalities)
     spec = registry.load_model(config.model.name)
@@ -98,6 +107,12 @@ def build(config: RunConfig, inputs: Inputs, device: torch.device) -> Built:
         modalities=inputs.modalities,
         num_tags=len(inputs.tag_names),
     ).to(device)
+    if trained is not None:
+        module.load_state_dict(trained)
+    if config.variant is not None:
+        if config.variant.name not in spec.variants:
+            raise unknown_name(f"variant of {spec.name}", config.variant.name, spec.variants)
+        spec.variants[config.variant.name](module)
     model = cast(Contestant, module)
     collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities, inputs.tag_names)
     return Built(model, module, collator, kernel)

@@ -27,10 +27,14 @@ from bimodal.schema import (
     Reference,
     RunConfig,
     Split,
+    TrainCost,
+    TrainSummary,
+    Unavailable,
 )
 from bimodal.tokenizer import Tokenizer
 from bimodal.train import finetune
 from bimodal.types import Example, Prediction, Progress, Task
+from bimodal.variants import keep, training_of
 from bimodal_kernels import KernelChoice, fallbacks
 
 if TYPE_CHECKING:
@@ -49,40 +53,22 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     determinism = environment.make_deterministic()
     device = environment.resolve_device(config.device)
 
-    inputs = inputs_of(config, progress, stand_ins=files.stand_ins)
+    shared = training_of(config, files) if config.variant is not None else None
+    inputs = inputs_of(config, progress, stand_ins=files.stand_ins, words=shared.words if shared else None)
     task, splits, seen = inputs.task, inputs.splits, inputs.modalities
     informed = seen if config.data.inputs == "true" else ()
     inputs.tokenizer.save(files.tokenizer)
 
     environment.seed_everything(config.seed)
     baseline = resident_bytes()
-    built = build(config, inputs, device)
+    built = build(config, inputs, device, trained=shared.weights() if shared else None)
     model, module, collator, kernel = built.model, built.module, built.collator, built.kernel
 
     encoded = {split: [collator.encode(example) for example in splits[split]] for split in splits}
-    train_memory, meter = PeakResidentSet(), energy_meter(gpu_index=device.index if device.type == "cuda" else None)
-    if meter.available:
-        meter.total_j()
-
-    def watched(what: str, done: int, total: int) -> None:
-        meter.tick()
-        progress(what, done, total)
-
-    summary, train_cost = finetune(
-        model,
-        collator,
-        encoded["train"],
-        encoded["validation"],
-        config.train,
-        seed=config.seed,
-        device=device,
-        files=files,
-        progress=watched,
-        kernel=kernel.name,
-    )
-    if meter.available and not summary.resumed_at_steps:
-        train_cost = train_cost.model_copy(update={"energy_j": meter.total_j()})
-    rss_train = train_memory.above(baseline)
+    if shared is None:
+        summary, train_cost, rss_train = _train(config, files, built, encoded, device, progress, baseline)
+    else:
+        summary, train_cost, rss_train = keep(module, shared, files), shared.cost, shared.rss_train_bytes
 
     predictions = predict(
         model, collator, encoded["test"], config.decode, seed=config.seed, device=device, progress=progress
@@ -144,6 +130,41 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
         },
         wall_s=time.perf_counter() - started,
     )
+
+
+def _train(
+    config: RunConfig,
+    files: store.CellDirectory,
+    built: Built,
+    encoded: Mapping[Split, Sequence[Encoded]],
+    device: torch.device,
+    progress: Progress,
+    baseline: int | Unavailable,
+) -> tuple[TrainSummary, TrainCost, int | Unavailable]:
+    """Train a contestant; how it went, what it took, and its peak of memory above `baseline`."""
+    memory, meter = PeakResidentSet(), energy_meter(gpu_index=device.index if device.type == "cuda" else None)
+    if meter.available:
+        meter.total_j()
+
+    def watched(what: str, done: int, total: int) -> None:
+        meter.tick()
+        progress(what, done, total)
+
+    summary, cost = finetune(
+        built.model,
+        built.collator,
+        encoded["train"],
+        encoded["validation"],
+        config.train,
+        seed=config.seed,
+        device=device,
+        files=files,
+        progress=watched,
+        kernel=built.kernel.name,
+    )
+    if meter.available and not summary.resumed_at_steps:
+        cost = cost.model_copy(update={"energy_j": meter.total_j()})
+    return summary, cost, memory.above(baseline)
 
 
 def kernel_used_of(kernel: KernelChoice) -> KernelUsed:

@@ -297,3 +297,5 @@ class ModelSpec:
     contestants built after the same `torch.manual_seed` start from the same decoder. With `num_tags` it gets a tagging
     head.
     """
+    variants: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
+    """How a trained model becomes a variant of itself (`bench list variants`), in place; by name, for those it has."""

@@ -16,10 +16,12 @@ from bimodal.errors import UsageError
 from bimodal.parts import part
 from bimodal.schema import Modality, ModelConfig
 from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
+from bimodal_models.blocks import int8
 from bimodal_models.blocks.attention import Filled, Store
 from bimodal_models.blocks.cache import KeyValueCache
 from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.decoder_step import native_step
+from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
 from bimodal_models.pretrained import gpt2
 from bimodal_models.pretrained.checkpoint import open_checkpoint
@@ -48,7 +50,7 @@ class GPT(nn.Module):
         self.vocab_size = vocab_size
         self.num_tags = num_tags
         width = config.embed_dim
-        self.token_embedding = nn.Embedding(vocab_size, width)
+        self.token_embedding: nn.Embedding | Int8Embedding = nn.Embedding(vocab_size, width)
         self.position_embedding = nn.Embedding(config.max_positions, width)
         self.dropout = nn.Dropout(config.dropout)
         block = BlockConfig(
@@ -85,8 +87,11 @@ class GPT(nn.Module):
 
     def logits(self, hidden: Float[Tensor, "... embed_dim"]) -> Float[Tensor, "... vocab_size"]:
         """Language-model logits of decoder states."""
+        table = self.token_embedding
         with part("logits"):
-            return F.linear(hidden, self.token_embedding.weight)
+            if isinstance(table, Int8Embedding):
+                return int8.product(hidden, table.weight, table.scale, None)
+            return F.linear(hidden, table.weight)
 
     def tag(
         self,
@@ -248,12 +253,26 @@ def build(
     return model
 
 
+def quantise(model: GPT) -> None:
+    """Round the weights of every linear layer of the decoder, and of the embedding that is its head, to int8; in place.
+
+    Norms, biases, gates, positions and a tagging head stay as they are: they are small.
+    """
+    for module in [module for block in model._blocks() for module in block.modules()]:
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, Int8Linear(child))
+    if isinstance(model.token_embedding, nn.Embedding):
+        model.token_embedding = Int8Embedding(model.token_embedding)
+
+
 MODEL = ModelSpec(
     name="gpt",
     summary="GPT-2: reads text, and nothing else",
     modalities=(),
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     build=build,
+    variants={"int8": quantise},
 )
 
 if TYPE_CHECKING:

@@ -188,12 +188,18 @@ def build(
     return Multimodal(decoder, image_encoder, audio_encoder, config=full, kernel=kernel)
 
 
+def quantise(model: Multimodal) -> None:
+    """As `gpt.quantise`, cross-attention included; the encoders, which work once per example, stay as they are."""
+    gpt.quantise(model.decoder)
+
+
 MODEL = ModelSpec(
     name="multimodal",
     summary="the same GPT with gated cross-attention over image (ViT) and audio (Whisper-style) tokens",
     modalities=("image", "audio"),
     paper="Alayrac et al. 2022, Flamingo: a Visual Language Model for Few-Shot Learning",
     build=build,
+    variants={"int8": quantise},
 )
 
 if TYPE_CHECKING:

@@ -55,8 +55,9 @@ def compare(
 ) -> Comparison:
     """Hold every contestant against the baseline of its task and data set, on the same test examples.
 
-    The baseline is `gpt` where it has a result, else the first contestant that has one. A contestant is held against
-    it over all seeds that both have. Cells without a result are listed and everything else is compared.
+    The baseline is `gpt` where it has a result, else the first contestant that has one; that of a variant is what the
+    variant was made of. Contestants are held against theirs over all seeds that both have. Cells without a result are
+    listed and everything else is compared.
 
     Args:
         manifest: what was asked; says which cells there should be.
@@ -112,9 +113,12 @@ def _compare_task(
     scored = [scored_cell(result, order, predictions, probe_predictions) for result in complete]
     failed = {c.cell: _why(by_cell.get(c.cell)) for c in configs if c.cell not in {r.config.cell for r in complete}}
     cells = {name: {cell.seed: cell for cell in scored if cell.name == name} for name in names}
-    baseline, *others = cells.values()
     drops = tuple(drop for mine in cells.values() if mine for drop in probe_drops([*mine.values()]))
-    paired = [[(baseline[seed], cell) for seed, cell in mine.items() if seed in baseline] for mine in others]
+    base = _baselines(names, configs)
+    paired = [
+        [(cells[base[name]][seed], cell) for seed, cell in cells[name].items() if seed in cells[base[name]]]
+        for name in names[1:]
+    ]
     # Who perceives something comes first: that is the question. Controls come after.
     common = sorted((mine for mine in paired if mine), key=lambda mine: not modalities_seen(mine[0][1].result))
     pairs = [
@@ -156,6 +160,12 @@ def _contestants(complete: Sequence[RunConfig], configs: Sequence[RunConfig]) ->
     names = dict.fromkeys(config.contestant for config in configs)
     baseline = BASELINE if BASELINE in with_result else next(iter(with_result), next(iter(names)))
     return (baseline, *(name for name in names if name != baseline))
+
+
+def _baselines(names: Sequence[str], configs: Sequence[RunConfig]) -> dict[str, str]:
+    """What each contestant is held against: the baseline, or, a variant, what it was made of."""
+    made_of = {config.contestant: config.variant.of for config in configs if config.variant is not None}
+    return {name: made_of.get(name, names[0]) for name in names}
 
 
 def _why(result: CellResult | None) -> str:

@@ -6,8 +6,13 @@ from typing import Any
 
 from bimodal.schema import RunConfig
 
-IDENTITY = ("contestant", "model.name", "match", "match.quantity", "match.reference", "match.target", "match.reached")
-"""What a contestant is called and what it was made equal to: differs by design."""
+IDENTITY = (
+    "contestant",
+    "model.name",
+    *("match", "match.quantity", "match.reference", "match.target", "match.reached"),
+    *("variant", "variant.name", "variant.of"),
+)
+"""What a contestant is called, what it was made equal to, and what it is a variant of: differs by design."""
 
 
 def flattened(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -303,3 +303,30 @@ def test_comparing_loads_neither_torch_nor_what_draws() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_variant_is_held_against_what_it_was_made_of() -> None:
+    run = make_run(keep=(0.3, 0.9, 0.3))
+    made = [
+        make_config(name, variant={"name": "int8", "of": name}, contestant=f"{name}-int8")
+        for name in ("gpt", "multimodal")
+    ]
+    rows = {config.cell: make_rows(TARGETS, answers(TARGETS, 0.8, seed=4), bits=20.0) for config in made}
+    comparison = compare(
+        make_manifest([*run.manifest.cells, *made]),
+        (*run.results, *(make_result(config, rows[config.cell]) for config in made)),
+        run.predictions | rows,
+        run.probes,
+    )
+    pairs = [(pair.baseline, pair.contestant) for pair in comparison.tasks[0].pairs]
+    assert pairs == [("gpt", "multimodal"), ("multimodal", "multimodal-int8"), ("gpt", "gpt-int8")]
+
+
+def test_a_variant_whose_original_failed_is_held_against_nothing() -> None:
+    run = make_run()
+    gpt, multimodal = run.manifest.cells
+    made = make_config("multimodal", variant={"name": "int8", "of": "multimodal"}, contestant="multimodal-int8")
+    results = (run.results[0], make_failed(multimodal), make_failed(made))
+    comparison = compare(make_manifest([gpt, multimodal, made]), results, run.predictions, run.probes)
+    assert comparison.tasks[0].pairs == ()
+    assert {multimodal.cell, made.cell} == set(comparison.tasks[0].failed)

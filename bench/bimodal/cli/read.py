@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @app.command("list", epilog=EPILOG)
 @command
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, models, datasets, formats, presets, kernels or settings.")],
+    what: Annotated[
+        str, typer.Argument(help="tasks, models, variants, datasets, formats, presets, kernels or settings.")
+    ],
     as_json: Json = False,
 ) -> int:
     """List what there is to choose from.
@@ -34,6 +36,7 @@ def list_(
     kinds: dict[str, Callable[[], dict[str, str]]] = {
         "tasks": lambda: registry.summaries("task"),
         "models": contestants.summaries,
+        "variants": lambda: dict(contestants.VARIANTS),
         "datasets": lambda: registry.summaries("dataset"),
         "formats": lambda: registry.summaries("format"),
         "presets": config.presets,

@@ -69,6 +69,14 @@ def run(
         str | None,
         typer.Option("--speech", help="`espeak`: speak the text of a data set without sound.", show_default=False),
     ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            "--variant",
+            help="`int8`: beside every contestant, the same with its weights rounded to 8 bits: `bench list variants`.",
+            show_default=False,
+        ),
+    ] = None,
     until_settled: Annotated[
         int | None,
         typer.Option(
@@ -109,6 +117,8 @@ def run(
 
         bench run --task captioning --model ladder
 
+        bench run --task captioning --model gpt --variant int8
+
         bench run --task ner --dial 0,0.25,0.5,0.75,1 --seeds 3
 
         bench run --task ner --data my-tweets --on-bad-example skip
@@ -137,6 +147,7 @@ def run(
             seeds=looks[0].seeds if looks else seeds,
             device=device,
             kernel=kernel,
+            variant=variant,
             dials=dial,
             settings=(
                 *((f"data.speech.engine={speech}",) if speech else ()),

@@ -32,6 +32,7 @@ from bimodal.schema.config import (
     SpeechConfig,
     TokenizerConfig,
     TrainConfig,
+    Variant,
 )
 from bimodal.schema.cost import (
     PHASES,
@@ -150,5 +151,6 @@ __all__ = [
     "TrainSummary",
     "Unavailable",
     "Variance",
+    "Variant",
     "Verdict",
 ]

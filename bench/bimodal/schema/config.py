@@ -230,6 +230,15 @@ class Match(Record):
     """This contestant's own, as planned."""
 
 
+class Variant(Record):
+    """The contestant is another one after its training, changed; nothing is trained for it. See `bimodal.variants`."""
+
+    name: Literal["int8"]
+    """`int8`: the decoder's weights are rounded to 8 bits."""
+    of: str
+    """The contestant whose weights it takes, from the same run."""
+
+
 class RunConfig(Record):
     """One cell: one contestant, on one task and data set, from one seed. Nothing else decides its result."""
 
@@ -247,6 +256,7 @@ class RunConfig(Record):
     contestant: str = Field(default_factory=lambda data: data["model"].name, pattern=r"^\w[\w-]*$")
     """What the contestant is called in reports and folders; several can be made of one model."""
     match: Match | None = None
+    variant: Variant | None = None
     train: TrainConfig = TrainConfig()
     decode: DecodeConfig = DecodeConfig()
     measure: MeasureConfig = MeasureConfig()
@@ -254,4 +264,12 @@ class RunConfig(Record):
     @property
     def cell(self) -> str:
         """Folder name of the cell: `<task>.<dataset>.<contestant>.s<seed>`; a dial is part of the data set's name."""
-        return f"{self.task}.{self.data.label}.{self.contestant}.s{self.seed}"
+        return self._cell_of(self.contestant)
+
+    @property
+    def trained_cell(self) -> str:
+        """The cell whose training this one has: its own, or, of a variant, that of the contestant it is made of."""
+        return self.cell if self.variant is None else self._cell_of(self.variant.of)
+
+    def _cell_of(self, contestant: str) -> str:
+        return f"{self.task}.{self.data.label}.{contestant}.s{self.seed}"

@@ -11,9 +11,11 @@ from bimodal_kernels import decoder, fallbacks
 from bimodal_models.blocks.attention import Attention
 from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
+from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
 from bimodal_models.blocks.transformer import MLP, Block
 
-_KNOWN = (Block, Attention, GatedCrossAttention, MLP, nn.LayerNorm, nn.Linear, nn.Embedding, nn.Dropout, nn.GELU)
+_LAYERS = (nn.LayerNorm, nn.Linear, Int8Linear, nn.Embedding, Int8Embedding, nn.Dropout, nn.GELU)
+_KNOWN = (Block, Attention, GatedCrossAttention, MLP, *_LAYERS)
 """Modules that the native step computes; anything else, such as an adapter, goes layer by layer."""
 
 
@@ -48,7 +50,7 @@ class DecoderStep:
 
 
 def native_step(
-    token_embedding: nn.Embedding,
+    token_embedding: nn.Embedding | Int8Embedding,
     position_embedding: nn.Embedding,
     blocks: Sequence[Block],
     final_norm: nn.LayerNorm,
@@ -82,9 +84,9 @@ def _of_block(block: Block, *, crossed: bool) -> Iterator[Tensor]:
 
 
 def _tensors(*modules: nn.Module) -> Iterator[Tensor]:
-    """Each one's weight, then its bias where there is one."""
+    """Each one's weight, then its scale and its bias where it has them."""
     for module in modules:
-        for tensor in (module.weight, getattr(module, "bias", None)):
+        for tensor in (module.weight, getattr(module, "scale", None), getattr(module, "bias", None)):
             if isinstance(tensor, Tensor):
                 yield tensor
 
@@ -100,8 +102,9 @@ def _obstacle(modules: Sequence[nn.Module]) -> str | None:
             return "serves GELU by tanh, not the exact one"
         if isinstance(module, Attention) and module.memory_dim is None and module.in_proj.bias is None:
             return "serves keys with a bias, not without"
-    weights = [weight for module in modules for weight in module._parameters.values() if weight is not None]
+    tensors = [tensor for module in modules for tensor in module._parameters.values() if tensor is not None]
+    weights = [tensor for tensor in tensors if tensor.is_floating_point()]
     if any(weight.dtype != weights[0].dtype or weight.device != weights[0].device for weight in weights):
         return "serves one dtype and device, not several"
-    widths = {module.in_features for module in modules if isinstance(module, nn.Linear)}
+    widths = {module.in_features for module in modules if isinstance(module, nn.Linear | Int8Linear)}
     return decoder.step_limit(weights[0].device, weights[0].dtype, sorted(widths))

@@ -13,6 +13,7 @@ from bimodal_kernels.toolchain import KernelUnavailableError, find_cxx
 from bimodal_models import gpt, multimodal
 
 BUILD = {"gpt": gpt.build, "multimodal": multimodal.build}
+QUANTISE = {"gpt": gpt.quantise, "multimodal": multimodal.quantise}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,8 +51,11 @@ def prefilled(model, batch, context, max_length=14):
 @torch.no_grad()
 @pytest.mark.parametrize("changes", [{}, {"num_heads": 1, "mlp_dim": 48}, {"cross_layers": (1,)}], ids=str)
 @pytest.mark.parametrize("rows", [1, 4])
-def test_gives_the_logits_of_the_layers_one_by_one(build, name, make, changes, rows):
+@pytest.mark.parametrize("weights", ["fp32", "int8"])
+def test_gives_the_logits_of_the_layers_one_by_one(build, name, make, changes, rows, weights):
     model = build(**changes)
+    if weights == "int8":
+        QUANTISE[name](model)
     batch = make.batch(("image", "audio") if name == "multimodal" else (), rows=rows)
     context = model.encode(batch)
     _, cache = prefilled(model, batch, context)

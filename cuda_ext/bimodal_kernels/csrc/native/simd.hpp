@@ -60,6 +60,21 @@ BIMODAL_INLINE Vec load(const BFloat16* p) {
   return std::bit_cast<Vec>(__builtin_convertvector(x, Words) << 16);
 }
 
+// By name, where there is one: from __builtin_convertvector GCC 12 makes a conversion for each lane.
+BIMODAL_INLINE Vec load(const int8_t* p) {
+#if defined(__AVX512F__)
+  return std::bit_cast<Vec>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))));
+#elif defined(__AVX2__)
+  return std::bit_cast<Vec>(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadu_si64(p))));
+#elif defined(__SSE4_1__) && !defined(__AVX__)
+  return std::bit_cast<Vec>(_mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_loadu_si32(p))));
+#else
+  int8_t x __attribute__((vector_size(W)));
+  std::memcpy(&x, p, sizeof x);
+  return __builtin_convertvector(x, Vec);
+#endif
+}
+
 BIMODAL_INLINE void store(float* p, Vec x) { std::memcpy(p, &x, sizeof x); }
 
 // Rounds to nearest even; NaN stays NaN.
