@@ -63,7 +63,8 @@ BIMODAL_INLINE Vec load(const BFloat16* p) {
 // By name, where there is one: from __builtin_convertvector GCC 12 makes a conversion for each lane.
 BIMODAL_INLINE Vec load(const int8_t* p) {
 #if defined(__AVX512F__)
-  return std::bit_cast<Vec>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))));
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return std::bit_cast<Vec>(_mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, x)));
 #elif defined(__AVX2__)
   return std::bit_cast<Vec>(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadu_si64(p))));
 #elif defined(__SSE4_1__) && !defined(__AVX__)
