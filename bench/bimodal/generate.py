@@ -18,9 +18,6 @@ from bimodal.types import Cache, Contestant, Context
 _COMPACT_BELOW = 0.75
 """Share of open rows below which the done ones leave the work: leaving copies the cache, which costs, too."""
 
-_LOOK_EVERY = 8
-"""Steps between two looks at what an accelerator has written; those after a text's end are thrown away."""
-
 
 @torch.no_grad()
 def generate(
@@ -75,8 +72,13 @@ def generate(
         end_token,
         pick,
         compact_below=_COMPACT_BELOW if may_stay else 1.0,
-        look_every=1 if logits.device.type == "cpu" or not may_stay else _LOOK_EVERY,
+        look_every=_look_every(logits.device) if may_stay else 1,
     )
+
+
+def _look_every(device: torch.device) -> int:
+    """Steps between two looks at what was written; tokens after a text's end are thrown away."""
+    return 1 if device.type == "cpu" else 8
 
 
 @dataclass(slots=True)

@@ -215,6 +215,22 @@ def test_finished_rows_leave_the_work():
     assert model.rows_fed == [1, 1, 1]
 
 
+@pytest.mark.parametrize("strategy", ["greedy", "sample"])
+@pytest.mark.parametrize("steps", [2, 3, 50])
+def test_looking_less_often_changes_no_text(random_model, monkeypatch, strategy, steps):
+    expected = write(random_model, strategy=strategy)
+    assert len({len(text) for text in expected}) > 3
+    monkeypatch.setattr("bimodal.generate._look_every", lambda device: steps)
+    assert write(random_model, strategy=strategy) == expected
+
+
+def test_looking_less_often_reads_no_more_tokens_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr("bimodal.generate._look_every", lambda device: 8)
+    model = Bigram(COUNT)
+    assert run(model, [1, 2, 4], max_new_tokens=3) == [[2, 3, 4], [3, 4, END], [END]]
+    assert model.rows_fed == [3, 3]
+
+
 def test_a_few_finished_rows_stay_because_leaving_costs_a_copy():
     model = Bigram(COUNT)
     run(model, [4, 1, 1, 1, 1], max_new_tokens=8)
