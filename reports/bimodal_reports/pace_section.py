@@ -44,7 +44,7 @@ def pace_section(task: TaskComparison, results: Sequence[CellResult], colors: Ma
         answers=(*(answers or [_alone(phases)]), *alone),
         about=_about(cells),
         chart=_chart(phases),
-        table=_table(task, phases, colors),
+        table=_table(task, cells, phases, colors),
     )
 
 
@@ -90,6 +90,15 @@ def breakdowns(cells: Sequence[CellResult]) -> dict[str, Breakdown]:
             found.setdefault(cell.config.contestant, []).append(cell.cost.breakdown)
     names = Breakdown.model_fields
     return {who: Breakdown(**{n: fmean(getattr(one, n) for one in mine) for n in names}) for who, mine in found.items()}
+
+
+def noise_floors(cells: Sequence[CellResult]) -> dict[str, float]:
+    """The noise floor of whole requests by contestant, mean over its seeds; those with one process have none."""
+    found: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell.cost is not None and cell.cost.noise is not None:
+            found.setdefault(cell.config.contestant, []).append(cell.cost.noise)
+    return {who: fmean(mine) for who, mine in found.items()}
 
 
 def unaccounted(found: Breakdown) -> float:
@@ -148,7 +157,9 @@ def _applies(phase: str, found: Breakdown) -> bool:
     return phase not in _OF_ENCODERS or found.image_encode_ms + found.audio_encode_ms > 0
 
 
-def _table(task: TaskComparison, phases: Mapping[str, Breakdown], colors: Mapping[str, str]) -> Table:
+def _table(
+    task: TaskComparison, cells: Sequence[CellResult], phases: Mapping[str, Breakdown], colors: Mapping[str, str]
+) -> Table:
     columns = [Column(who, colors[who]) for who in phases]
     columns += [Column("Ratio", note=f"{pair.contestant} ÷ {pair.baseline}") for pair in task.pairs if pair.paces]
     blank = [Entry("")] * (len(columns) - len(phases))
@@ -160,6 +171,9 @@ def _table(task: TaskComparison, phases: Mapping[str, Breakdown], colors: Mappin
     whole = [Entry(quantity(found.end_to_end_ms, "ms"), f"{found.tokens:.1f} tokens") for found in phases.values()]
     rows.append(Row("Whole request", "by a clock of its own", (*whole, *blank), primary=True))
     rows.append(Row("In no phase", f"should be within {_ADDS_UP_WITHIN:.0%}", (*sums, *blank)))
+    floors = noise_floors(cells)
+    floor = [Entry(f"±{100 * floors[who]:.1f} %" if who in floors else ABSENT) for who in phases]
+    rows.append(Row("Noise floor", "what its processes differ by", (*floor, *blank)))
     groups = [("Phases of a request", tuple(rows))]
     if blank:
         empty = [Entry("")] * len(phases)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.schema import PHASES, Overhead, PaceVerdict, Timings
-from bimodal.statistics import middle_half, pace
+from bimodal.statistics import by_process, middle_half, pace
 
 Times = NDArray[np.float64]
 Quantity = Literal["end_to_end_ms", "prefill_ms", "decode_ms_per_token", "batch_ms"]
@@ -62,7 +62,7 @@ def _overheads(low: Timings, high: Timings) -> list[dict[str, float]]:
     names = (*PHASES, "generated_tokens")
     a, b = ({name: _table(one, getattr(one, name)).mean(0) for name in names} for one in (low, high))
     apart = b["image_encode_ms"] + b["audio_encode_ms"]
-    encoders = np.where(apart > 0, apart, b["encode_ms"])
+    encoders = np.where(apart > 0, apart, b["encode_ms"])  # of a model whose encoders cannot be timed: all of it
     further = [np.maximum(0.0, side["generated_tokens"] - 1) for side in (a, b)]
     per_token = [_quotient(side["decode_ms"], count) for side, count in zip((a, b), further, strict=True)]
     both = (further[0] > 0) & (further[1] > 0)
@@ -85,13 +85,7 @@ def _quotient(total: Times, count: Times) -> Times:
 
 def _table(timings: Timings, values: Sequence[float]) -> Times:
     """Values of requests as [process, round]."""
-    return _arranged(timings.process, timings.round, values)
-
-
-def _arranged(processes: Sequence[int], rounds: Sequence[int], values: Sequence[float]) -> Times:
-    table = np.full((max(processes, default=-1) + 1, max(rounds, default=-1) + 1), np.nan)
-    table[list(processes), list(rounds)] = values
-    return table
+    return by_process(timings.process, timings.round, values)
 
 
 def _per_token(timings: Timings) -> Times:
@@ -101,7 +95,7 @@ def _per_token(timings: Timings) -> Times:
 
 
 def _batches(timings: Timings) -> Times:
-    return _arranged(timings.batch_process, timings.batch_round, timings.batch_ms)
+    return by_process(timings.batch_process, timings.batch_round, timings.batch_ms)
 
 
 _QUANTITIES: Mapping[Quantity, Callable[[Timings], Times]] = {

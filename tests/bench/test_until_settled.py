@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,15 @@ from bimodal.publish import Run
 from bimodal.schema import CellResult, Comparison, Manifest, PredictionRow, RunConfig
 from bimodal_reports import compare
 
-from ..reports.factories import answers, make_dataset, make_failed, make_result, make_rows, make_targets
+from ..reports.factories import (
+    answers,
+    make_conditions,
+    make_dataset,
+    make_failed,
+    make_result,
+    make_rows,
+    make_targets,
+)
 
 TARGETS = make_targets(8)
 CELLS = plan(Request("captioning", preset="smoke", seeds=5))
@@ -34,6 +42,8 @@ class PretendedBench:
         self.trained: list[str] = []
         self.before_cell: Callable[[RunConfig], None] = lambda config: None
         self.fails: set[str] = set()
+        self.measured: list[list[str]] = []
+        self.cannot_measure = False
 
     def rows(self, config: RunConfig, *, right: bool) -> tuple[PredictionRow, ...]:
         who = config.contestant == "multimodal"
@@ -46,6 +56,14 @@ class PretendedBench:
         result = make_failed(config) if failed else make_result(config, self.rows(config, right=False))
         store.write_json(files.result, result)
         return result
+
+    def measure(self, results: Sequence[CellResult], *_: Any, **__: Any) -> tuple[CellResult, ...]:
+        self.measured.append([result.config.cell.split(".", 2)[2] for result in results])
+        known = {"not_measured": "no memory"} if self.cannot_measure else {"conditions": make_conditions()}
+        done = [r.model_copy(update={"cost": r.cost and r.cost.model_copy(update=known)}) for r in results]
+        for result in done:
+            store.write_json(store.RunDirectory(self.folder).cell(result.config).result, result)
+        return tuple(done)
 
     def publish(self, run: Run, *_: Any, **__: Any) -> Comparison:
         right = len({config.seed for config in run.manifest.cells}) >= self.settles_at
@@ -64,7 +82,7 @@ def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int]
         bench = PretendedBench(tmp_path / "run", settles_at)
         monkeypatch.setattr(module, "_prepare", lambda cells, progress: [DATASET])
         monkeypatch.setattr(module, "run_isolated", bench.run_isolated)
-        monkeypatch.setattr(module, "measure", lambda results, *_, **__: tuple(results))
+        monkeypatch.setattr(module, "measure", bench.measure)
         monkeypatch.setattr(module, "publish", bench.publish)
         return bench
 
@@ -125,3 +143,34 @@ def test_a_failed_cell_ends_the_adding_of_seeds(pretended: Callable[[int], Prete
 
 def test_a_reproduction_adds_no_seed(pretended: Callable[[int], PretendedBench]) -> None:
     assert seeds_of(pretended(7).launch(add_seeds=False)) == [0, 1, 2, 3, 4]
+
+
+def test_contestants_of_a_seed_are_measured_together_once_both_are_there(
+    pretended: Callable[[int], PretendedBench],
+) -> None:
+    bench = pretended(5)
+    bench.launch()
+    assert bench.measured == [[f"gpt.s{seed}", f"multimodal.s{seed}"] for seed in range(5)]
+    bench.measured.clear()
+    bench.launch(resume=True)
+    assert bench.measured == []
+
+
+def test_what_could_not_be_measured_is_tried_again_on_resume_and_fails_no_cell(
+    pretended: Callable[[int], PretendedBench],
+) -> None:
+    bench = pretended(5)
+    bench.cannot_measure = True
+    assert bench.launch().status == "ok"
+    bench.cannot_measure = False
+    bench.trained.clear()
+    bench.measured.clear()
+    bench.launch(resume=True)
+    assert (len(bench.measured), bench.trained) == (5, [])
+
+
+def test_a_failed_cell_leaves_the_others_to_be_measured(pretended: Callable[[int], PretendedBench]) -> None:
+    bench = pretended(7)
+    bench.fails = {config.cell for config in CELLS if config.contestant == "multimodal" and config.seed == 4}
+    bench.launch()
+    assert bench.measured[-1] == ["gpt.s4"]

@@ -14,6 +14,7 @@ from bimodal.metrics import text_metrics
 from bimodal.schema import (
     CellError,
     CellResult,
+    Conditions,
     Cost,
     DataConfig,
     DatasetRecord,
@@ -21,6 +22,7 @@ from bimodal.schema import (
     InputsSeen,
     KernelUsed,
     Latency,
+    MachineState,
     Manifest,
     ModelConfig,
     PeakMemory,
@@ -134,6 +136,42 @@ def make_cost(factor: float = 1.0, *, image: bool = False) -> Cost:
             flops=2.9e13 * factor**2,
         ),
     )
+
+
+def make_state(**changes: Any) -> MachineState:
+    """A quiet machine with two cores."""
+    values: dict[str, Any] = {
+        "load_average": (3.2, 2.0, 1.0),
+        "usable_cores": 2,
+        "governors": ("performance",),
+        "frequency_mhz": (2600.0, 2600.0),
+        "throttle_events": 4,
+        "cpu_quota_cores": None,
+        "quota_throttled_s": 0.0,
+        "steal_s": 1.0,
+        "busy_s": 100.0,
+        "gpu_processes": None,
+    }
+    return MachineState(**values | changes)
+
+
+def make_conditions(**changes: Any) -> Conditions:
+    """A measurement on it, with nothing to remark."""
+    values: dict[str, Any] = {
+        "interleaved": ("gpt", "multimodal"),
+        "processes": 3,
+        "device": "cpu",
+        "threads": 2,
+        "cores": (0, 1),
+        "openmp": {},
+        "before": make_state(),
+        "after": make_state(),
+        "wall_s": 10.0,
+        "others_busy_cores": 0.05,
+        "outputs_checked": 162,
+        "outputs_differing": 0,
+    }
+    return Conditions(**values | changes)
 
 
 def make_train(steps: int = 2200, **changes: Any) -> TrainSummary:

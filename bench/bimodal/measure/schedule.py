@@ -13,16 +13,16 @@ _DEGREES = 4
 
 
 def processes_for(contestants: int) -> int:
-    """How many processes each contestant gets: at least two, and enough in all to know what processes differ by."""
-    return max(2, 1 + math.ceil(_DEGREES / contestants)) if contestants > 1 else 2
+    """How many processes each contestant gets: two or three, enough in all to know what processes differ by."""
+    return max(2, min(3, 1 + math.ceil(_DEGREES / contestants)))
 
 
 def turns(everybody: Sequence[Who], round_number: int) -> tuple[Who, ...]:
     """The order of one round; every two rounds are A B B A.
 
     A machine that gets slower or faster during two such rounds favours nobody: each process stands once as early as it
-    stands late. The first of a pair of rounds begins with another one each time, so that nobody always
-    follows the same neighbour.
+    stands late. The first of a pair of rounds begins with another one each time, so that nobody always follows the same
+    neighbour.
     """
     begin = round_number // 2 % len(everybody)
     order = (*everybody[begin:], *everybody[:begin])

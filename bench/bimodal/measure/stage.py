@@ -26,6 +26,7 @@ from bimodal.schema import (
     RunConfig,
     Timings,
 )
+from bimodal.statistics import by_process, noise_floor
 from bimodal.types import Progress
 
 
@@ -170,6 +171,7 @@ def _latencies(timings: Timings, ready: Reply) -> dict[str, Any]:
         "decode_ms_per_token": latency(per_token, warmup) if per_token else None,
         "end_to_end_ms": latency(timings.end_to_end_ms, warmup),
         "breakdown": breakdown(timings),
+        "noise": noise_floor(by_process(timings.process, timings.round, timings.end_to_end_ms)),
     }
 
 

@@ -212,7 +212,7 @@ class MeasureConfig(Record):
     warmup: NonNegativeInt = 3
     """Requests that each process answers before, and that are not counted."""
     processes: PositiveInt | None = None
-    """Of each contestant; null is as many as tell noise from difference: three of each of two, two of each of four."""
+    """Of each contestant; null is as many as tell noise from difference: three of each, two of each from four on."""
     throughput_batch_size: PositiveInt = 32
     throughput_rounds: PositiveInt = 3
     """Passes over the test split in batches, of each contestant over all its processes."""

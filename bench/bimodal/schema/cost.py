@@ -152,6 +152,9 @@ class Cost(Record):
     end_to_end_ms: Latency | Unavailable
     """A whole request: load, encode, prefill, decode to the end, and detokenise."""
     breakdown: Breakdown | None = None
+    noise: float | None = None
+    """Noise floor of whole requests, as a fraction: what processes of this contestant alone differ by would give ratios
+    so far from 1. Null with one process."""
     throughput: Throughput | Unavailable
     peak_memory: PeakMemory
     energy_j: float | Unavailable

@@ -20,7 +20,16 @@ from bimodal.statistics.contrasts import Contrast, ResampledScores, resampled_sc
 from bimodal.statistics.difference import PairedDifference, paired_difference
 from bimodal.statistics.discovery import benjamini_hochberg
 from bimodal.statistics.multiplicity import holm
-from bimodal.statistics.pace import LEAST_ROUNDS, SAME_WITHIN, Pace, PaceOutcome, middle_half, pace
+from bimodal.statistics.pace import (
+    LEAST_ROUNDS,
+    SAME_WITHIN,
+    Pace,
+    PaceOutcome,
+    by_process,
+    middle_half,
+    noise_floor,
+    pace,
+)
 from bimodal.statistics.power import Needed, detectable_difference, needed_to_settle
 from bimodal.statistics.randomisation import randomisation_p_value
 from bimodal.statistics.ratios import fieller_interval, median_standard_error
@@ -43,6 +52,7 @@ __all__ = [
     "VarianceParts",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "by_process",
     "decide",
     "detectable_difference",
     "fieller_interval",
@@ -51,6 +61,7 @@ __all__ = [
     "median_standard_error",
     "middle_half",
     "needed_to_settle",
+    "noise_floor",
     "pace",
     "paired_difference",
     "percentile_interval",

@@ -80,6 +80,25 @@ def pace(blocks: Sequence[tuple[Times, Times]]) -> Pace:
     return Pace(math.exp(value), bounds, math.exp(noise) - 1.0, outcome, rounds)
 
 
+def noise_floor(times: Times) -> float | None:
+    """What two contestants with the times of this one [process, round] would differ by through noise, as a fraction.
+
+    The noise floor of a comparison in which each has that many processes like these; None with one process.
+    """
+    count = len(times)
+    if count < 2:
+        return None
+    of_one = _squares(np.log(times)) / (count - 1)
+    return math.expm1(student_quantile(count - 1, 0.975) * math.sqrt(2.0 * of_one / count))
+
+
+def by_process(processes: Sequence[int], rounds: Sequence[int], values: Sequence[float]) -> Times:
+    """Values as [process, round]; NaN where a process has none in a round."""
+    table = np.full((max(processes, default=-1) + 1, max(rounds, default=-1) + 1), np.nan)
+    table[list(processes), list(rounds)] = values
+    return table
+
+
 def _outcome(value: float, half: float, noise: float) -> PaceOutcome:
     """What the logarithm of a ratio says; never that there is a difference below the noise."""
     if abs(value) > max(half, noise):
