@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from bimodal_kernels import decoder
 from bimodal_kernels.check import decoder as check
 
-
 pytestmark = pytest.mark.usefixtures("native_kernels")
 
 
