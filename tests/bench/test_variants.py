@@ -9,7 +9,7 @@ from bimodal import store
 from bimodal.config import Request, plan
 from bimodal.errors import DataError, UsageError
 from bimodal.publish import load_run
-from bimodal.schema import CellResult, Comparison, Variant
+from bimodal.schema import CellResult, Comparison, Latency, Variant
 from bimodal.variants import training_of
 
 from .conftest import TINY, Bench
@@ -80,6 +80,21 @@ def test_an_audit_probes_the_rounded_weights(bench: Bench, folder: Path, results
     audit = json.loads(load_run(folder).directory.cell(results["multimodal-int8"].config).audit.read_text())
     assert audit["weights_sha256"] == results["multimodal-int8"].train.weights_sha256  # type: ignore[union-attr]
     assert audit["reproduced"]
+
+
+def test_a_variant_answers_the_timed_requests_itself(results: dict[str, CellResult]) -> None:
+    cost = results["multimodal-int8"].cost
+    assert cost is not None
+    assert isinstance(cost.end_to_end_ms, Latency)
+    whole = results["multimodal"].cost
+    assert whole is not None
+    assert whole.end_to_end_ms != cost.end_to_end_ms
+
+
+def test_a_variant_cannot_be_profiled_since_it_does_not_train(bench: Bench, folder: Path) -> None:
+    done = bench("profile", folder, "--model", "multimodal-int8")
+    assert done.returncode == 2
+    assert "Unknown contestant 'multimodal-int8'" in done.stderr
 
 
 def test_a_variant_of_what_has_no_result_says_how_to_get_one(tmp_path: Path) -> None:

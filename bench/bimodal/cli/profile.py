@@ -99,7 +99,8 @@ def _cell(what: str, task: str | None, model: str | None, settings: list[str]) -
         return cells[0]
     if settings or task:
         raise UsageError("--set and --task go with a preset; a run has its own settings.")
-    ran = {config.contestant: config for config in reversed(load_run(Path(what)).manifest.cells)}
+    cells = load_run(Path(what)).manifest.cells
+    ran = {config.contestant: config for config in reversed(cells) if config.variant is None}  # variants do not train
     chosen = model or next(iter(ran))
     if chosen not in ran:
         raise unknown_name("contestant", chosen, ran)
