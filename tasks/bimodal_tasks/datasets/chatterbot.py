@@ -9,7 +9,6 @@ training, 115 validation, 146 test).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ from bimodal.schema import DataConfig, DatasetRecord, SpeechConfig, Split
 from bimodal.speech import clips, speech_record
 from bimodal.types import Dataset, DatasetSource, Example, Progress
 from bimodal_tasks.chatterbot.conversations import Exchange, exchanges
-from bimodal_tasks.grouping import components, normalised
+from bimodal_tasks.grouping import components, fingerprint, normalised, sha256
 from bimodal_tasks.openmoji.splits import draw
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -54,7 +53,7 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
         attribution="chatterbot-corpus, by Gunther Cox and contributors. Speech: espeak-ng.",
         source=f"chatterbot-corpus {version('chatterbot-corpus')}, English; spoken by {speech_record(SPEECH).engine}",
         modalities=("audio",),
-        fingerprint=fingerprint(splits),
+        fingerprint=fingerprint(splits, _identity),
         speech=speech_record(SPEECH),
         splits={split: len(splits[split]) for split in SPLITS},
     )
@@ -74,14 +73,8 @@ def _example(number: int, row: Exchange, sounds: Mapping[str, Path]) -> Example:
     )
 
 
-def fingerprint(splits: Mapping[Split, tuple[Example, ...]]) -> str:
-    """sha256 over split, id, text, reply and sound of every example, in order."""
-    digest = hashlib.sha256()
-    for split, rows in splits.items():
-        for row in rows:
-            sound = hashlib.sha256(row.audio.read_bytes()).hexdigest() if row.audio else ""
-            digest.update("\t".join((split, row.id, row.text, row.target, sound)).encode() + b"\n")
-    return digest.hexdigest()
+def _identity(row: Example) -> tuple[str, ...]:
+    return row.id, row.text, row.target, sha256(row.audio) if row.audio else ""
 
 
 SOURCE = DatasetSource(

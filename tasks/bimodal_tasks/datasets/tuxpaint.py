@@ -7,15 +7,13 @@ heard: French, or Spanish where the target is French, never the target's own, wh
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bimodal.errors import DataError
 from bimodal.schema import DataConfig, DatasetRecord, Modality, Split
 from bimodal.types import Dataset, DatasetSource, Example, Progress
 from bimodal_tasks import packages
-from bimodal_tasks.grouping import components, normalised
+from bimodal_tasks.grouping import components, fingerprint, normalised, sha256
 from bimodal_tasks.openmoji.splits import draw
 from bimodal_tasks.tuxpaint.package import CODES, LANGUAGES, PACKAGES, ROOT, SPEECH, VERSION, wanted
 from bimodal_tasks.tuxpaint.stamps import Stamp, stamps
@@ -67,7 +65,7 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
         attribution="Tux Paint stamps, (c) 2002-2022 Bill Kendrick and contributors.",
         source=f"Debian package {PACKAGES[0].name} {VERSION}, without alphabets",
         modalities=modalities,
-        fingerprint=fingerprint(splits),
+        fingerprint=fingerprint(splits, _identity),
         splits={split: len(part) for split, part in splits.items()},
     )
     progress("read stamps", 1, 1)
@@ -103,24 +101,14 @@ def _example(stamp: Stamp, data: DataConfig) -> Example | None:
 
 def _shared(row: Example) -> tuple[str, ...]:
     """Everything by which one example would tell the answer to another."""
-    files = [_sha256(path) for path in (row.image, row.audio) if path is not None]
+    files = [sha256(path) for path in (row.image, row.audio) if path is not None]
     stem = "".join(c for c in Path(row.id).name if not c.isdigit()).strip("_- ")
     texts = [normalised(text) for text in (row.text, row.target) if text]
     return (f"name {stem}", *(f"text {text}" for text in texts), *(f"file {name}" for name in files))
 
 
-def fingerprint(splits: Mapping[Split, Sequence[Example]]) -> str:
-    """sha256 over split, id, text, target, picture and sound of every example, in order."""
-    digest = hashlib.sha256()
-    for split, rows in splits.items():
-        for row in rows:
-            files = [_sha256(path) if path else "" for path in (row.image, row.audio)]
-            digest.update("\t".join((split, row.id, row.text, row.target, *files)).encode() + b"\n")
-    return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _identity(row: Example) -> tuple[str, ...]:
+    return row.id, row.text, row.target, *(sha256(path) if path else "" for path in (row.image, row.audio))
 
 
 SOURCE = DatasetSource(

@@ -15,21 +15,20 @@ A portrait identifies a character, whose name the text gives already; expression
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from bimodal.errors import DataError
-from bimodal.schema import DataConfig, DatasetRecord, Split
+from bimodal.schema import DataConfig, DatasetRecord
 from bimodal.types import Dataset, DatasetSource, Example, Progress
 from bimodal_tasks import packages
+from bimodal_tasks.grouping import fingerprint, sha256
 from bimodal_tasks.wesnoth.agreement import agreement, read_readings
 from bimodal_tasks.wesnoth.examples import replies, translations
 from bimodal_tasks.wesnoth.names import read_names
 from bimodal_tasks.wesnoth.packages import LANGUAGES, PACKAGES, ROOT, VERSION, wanted
 from bimodal_tasks.wesnoth.portraits import Portraits
 from bimodal_tasks.wesnoth.scenes import scenes
-from bimodal_tasks.wesnoth.splits import sha256, split
+from bimodal_tasks.wesnoth.splits import split
 from bimodal_tasks.wesnoth.tagging import tagged_turns, with_novelty
 
 
@@ -75,20 +74,14 @@ def load(data: DataConfig, cache_dir: Path, progress: Progress) -> Dataset:
         attribution="The Battle for Wesnoth, (c) 2003-2023 David White and the project's contributors.",
         source=f"Debian packages {PACKAGES[0].name} and {len(PACKAGES) - 1} of its campaigns, {VERSION}",
         modalities=("image",),
-        fingerprint=fingerprint(splits),
+        fingerprint=fingerprint(splits, _identity),
         splits={name: len(part) for name, part in splits.items()},
     )
     return Dataset(record, splits)
 
 
-def fingerprint(splits: Mapping[Split, tuple[Example, ...]]) -> str:
-    """sha256 over split, id, text, target and picture of every example, in order."""
-    digest = hashlib.sha256()
-    for name, rows in splits.items():
-        for row in rows:
-            face = sha256(row.image) if row.image else ""
-            digest.update("\t".join((name, row.id, row.text, row.target, row.meta["speaker"], face)).encode() + b"\n")
-    return digest.hexdigest()
+def _identity(row: Example) -> tuple[str, ...]:
+    return row.id, row.text, row.target, row.meta["speaker"], sha256(row.image) if row.image else ""
 
 
 SOURCE = DatasetSource(

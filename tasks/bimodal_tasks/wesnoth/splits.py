@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 
 from bimodal.schema import Split
 from bimodal.types import Example
-from bimodal_tasks.grouping import normalised
+from bimodal_tasks.grouping import sha256, without_repeats
 
 TEST = frozenset({"Sceptre_of_Fire", "The_Hammer_of_Thursagan"})
 VALIDATION = frozenset({"Dead_Water", "Eastern_Invasion", "Two_Brothers"})
@@ -30,18 +27,10 @@ def split(examples: Iterable[Example]) -> dict[Split, tuple[Example, ...]]:
     parts: dict[Split, list[Example]] = {"train": [], "validation": [], "test": []}
     for example in examples:
         parts[split_of(example.meta["campaign"])].append(example)
-    known = _said(parts["train"])
-    test = [row for row in parts["test"] if not _said([row]) & known]
-    known |= _said(test)
-    validation = [row for row in parts["validation"] if not _said([row]) & known]
-    validation = _without_faces(validation, _faces(test))
-    train = _without_faces(parts["train"], _faces(test) | _faces(validation))
-    return {"train": tuple(train), "validation": tuple(validation), "test": tuple(test)}
-
-
-def _said(rows: Sequence[Example]) -> set[str]:
-    texts = (text for row in rows for text in (row.text, row.target, row.meta.get("last_turn", "")))
-    return {normalised(text) for text in texts if text}
+    kept = without_repeats(parts)
+    validation = _without_faces(kept["validation"], _faces(kept["test"]))
+    train = _without_faces(kept["train"], _faces(kept["test"]) | _faces(validation))
+    return {"train": tuple(train), "validation": tuple(validation), "test": kept["test"]}
 
 
 def _faces(rows: Sequence[Example]) -> set[str]:
@@ -50,9 +39,3 @@ def _faces(rows: Sequence[Example]) -> set[str]:
 
 def _without_faces(rows: Sequence[Example], faces: set[str]) -> list[Example]:
     return [replace(row, image=None) if row.image is not None and sha256(row.image) in faces else row for row in rows]
-
-
-@lru_cache(maxsize=4096)
-def sha256(path: Path) -> str:
-    """Of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
