@@ -1,6 +1,6 @@
 # make demo       install if needed, run the captioning comparison, print where the report is
 # make test       install if needed, lint, test
-# make bench      time the attention kernels against torch's, training against its peers, and the statistics
+# make bench      time the attention kernels against torch's, training and generation against their peers, and the statistics
 # make calibrate  thousands of simulated comparisons of known truth: do verdicts keep their promises? (minutes)
 # make calibrate-timing  a contestant timed against itself, 200 times, on a loaded machine
 # make proofs     prove the kernels right, as far as that goes without a GPU
