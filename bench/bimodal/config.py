@@ -91,7 +91,8 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
         raise UsageError(f"--seeds must be at least 1, got {request.seeds}.")
 
     settings = load_preset(request.preset)
-    for section, values in (*task.settings.items(), *source.settings.items()):
+    of_preset = _of_this_data(settings, request.task, dataset)
+    for section, values in (*task.settings.items(), *source.settings.items(), *of_preset.items()):
         settings[section] = {**settings.get(section, {}), **values}
     for setting in request.settings:
         _apply(settings, setting)
@@ -108,6 +109,25 @@ def _plan_task(request: Request) -> tuple[RunConfig, ...]:
     data = source.resolved(cells[0].data)
     _check_speech(task, data)
     return tuple(cell.model_copy(update={"data": source.resolved(cell.data)}) for cell in cells)
+
+
+def _of_this_data(settings: dict[str, Any], task: str, dataset: str) -> dict[str, Any]:
+    """A preset's tables `[for.<task>.<data set>.<section>]` for this task and data set; takes all of them out.
+
+    Raises:
+        UsageError: a table is for a task or a data set that does not exist.
+    """
+    tables: dict[str, dict[str, Any]] = settings.pop("for", {})
+    datasets = [name for of_task in tables.values() for name in of_task]
+    for kind, names, known in (
+        ("task", list(tables), registry.summaries("task")),
+        ("data set", datasets, registry.summaries("dataset")),
+    ):
+        for name in names:
+            if name not in known:
+                raise unknown_name(f"{kind} in a preset's [for.<task>.<data set>]", name, known)
+    own: dict[str, Any] = tables.get(task, {}).get(dataset, {})
+    return own
 
 
 def _with_dials(settings: dict[str, Any], dials: str | None) -> list[dict[str, Any]]:

@@ -115,6 +115,26 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path: Path) -> None:
     assert (cell.preset, cell.train.epochs) == ("mine", 7)
 
 
+def test_a_preset_may_have_settings_for_one_task_and_data_set_alone(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[train]\nepochs = 7\nbatch_size = 4\n[for.captioning.openmoji.train]\nepochs = 9\n")
+    (meant,) = plan(Request("captioning", model="gpt", preset=str(file)))
+    (other,) = plan(Request("dialogue", model="gpt", preset=str(file)))
+    (overruled,) = plan(Request("captioning", model="gpt", preset=str(file), settings=["train.epochs=2"]))
+    assert (meant.train.epochs, meant.train.batch_size) == (9, 4)
+    assert (other.train.epochs, overruled.train.epochs) == (7, 2)
+
+
+@pytest.mark.parametrize("table", ["for.captoning.openmoji.train", "for.captioning.openmojy.train"])
+def test_settings_for_a_task_or_data_set_that_does_not_exist_are_not_ignored(table: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f"[{table}]\nepochs = 9\n")
+    with pytest.raises(
+        UsageError, match=r"in a preset's \[for\.<task>\.<data set>\].*Did you mean '(captioning|openmoji)'"
+    ):
+        plan(Request("dialogue", model="gpt", preset=str(file)))
+
+
 def test_a_preset_that_is_not_toml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[train\n")
