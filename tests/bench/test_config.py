@@ -125,6 +125,12 @@ def test_a_preset_may_have_settings_for_one_task_and_data_set_alone(tmp_path: Pa
     assert (other.train.epochs, overruled.train.epochs) == (7, 2)
 
 
+def test_small_has_settings_of_its_own_for_replies_of_wesnoth_for_every_contestant() -> None:
+    for cell in plan(Request("dialogue", dataset="wesnoth", preset="small")):
+        assert (cell.train.prompt_loss, cell.train.epochs, cell.model.dropout) == (True, 8, 0.2)
+        assert cell.train.batch_size == 16  # what the preset says for all
+
+
 @pytest.mark.parametrize("table", ["for.captoning.openmoji.train", "for.captioning.openmojy.train"])
 def test_settings_for_a_task_or_data_set_that_does_not_exist_are_not_ignored(table: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
