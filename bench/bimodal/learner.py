@@ -13,6 +13,7 @@ from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.likelihood import summed_loss
 from bimodal.modality_dropout import drop_modalities
+from bimodal.name_noise import with_name_noise
 from bimodal.optimisation import ClippedAdamW, Precision, autocast, set_learning_rate
 from bimodal.parts import part
 from bimodal.schema import AugmentConfig, TrainConfig
@@ -41,8 +42,11 @@ class Learner:
         prompts = self.config.prompt_loss
         tokens = sum(row.whole_length if prompts else row.target_length for rows in batches for row in rows)
         loss = torch.zeros((), device=self.device)
-        for rows in batches:
+        for index, rows in enumerate(batches):
             with part("data"):
+                if self.collator.tag_names:
+                    noise_seed = derive_seed(self.seed, "name noise", step, index)
+                    rows = with_name_noise(rows, self.config.name_noise, noise_seed, self.collator.encode)
                 rows = drop_modalities(rows, self.config.modality_dropout, dropping)
                 batch = self.collator.training_batch(rows, prompt_loss=prompts)
                 batch = to_device(_augmented(batch, self.config.augment, generator), self.device)

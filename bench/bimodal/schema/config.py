@@ -188,6 +188,9 @@ class TrainConfig(Record):
     augment: AugmentConfig = AugmentConfig()
     modality_dropout: Fraction = 0.0
     """How often a training example loses its picture, and how often its sound, so that a model learns to do without."""
+    name_noise: Fraction = 0.0
+    """For tagging: how often a name in training gets other letters, and how often a sentence's ordinary words get or
+    lose capitals, so that a model learns to find names it never saw (`bimodal.name_noise`)."""
 
 
 class DecodeConfig(Record):
