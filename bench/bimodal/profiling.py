@@ -23,6 +23,7 @@ from bimodal.collate import to_device
 from bimodal.environment import make_deterministic, pin_threads, resolve_device, seed_everything
 from bimodal.errors import UserError
 from bimodal.files import storage_errors
+from bimodal.garbage import present_objects_left_alone
 from bimodal.learner import Learner
 from bimodal.optimisation import choose_precision, make_optimizer
 from bimodal.order import epoch_batches
@@ -98,17 +99,18 @@ def profile_cell(config: RunConfig, steps: int, trace: Path | None, progress: Pr
     works = _works(built, config, inputs, device)
     timed: dict[str, float] = {}
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
-    for index, (name, work) in enumerate(works.items()):
-        progress("time steps", index, len(works))
-        with work.layers():
-            timed[name] = _median_s(work.call, device)
-    with profile(activities=activities, acc_events=True) as recorded:
+    with present_objects_left_alone():
         for index, (name, work) in enumerate(works.items()):
-            progress("profile steps", index, len(works))
+            progress("time steps", index, len(works))
             with work.layers():
-                for _ in range(steps):
-                    with part(name):
-                        work.call()
+                timed[name] = _median_s(work.call, device)
+        with profile(activities=activities, acc_events=True) as recorded:
+            for index, (name, work) in enumerate(works.items()):
+                progress("profile steps", index, len(works))
+                with work.layers():
+                    for _ in range(steps):
+                        with part(name):
+                            work.call()
     progress("profile steps", len(works), len(works))
     if trace is not None:
         with storage_errors(trace):

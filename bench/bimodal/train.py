@@ -22,6 +22,7 @@ from bimodal.allocator import freed_memory_kept
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.errors import CheckpointError, UserError
+from bimodal.garbage import present_objects_left_alone
 from bimodal.learner import Learner
 from bimodal.likelihood import bits_per_unit, summed_loss
 from bimodal.optimisation import choose_precision, learning_rate, make_optimizer
@@ -68,6 +69,7 @@ class _State:
 
 
 @freed_memory_kept()
+@present_objects_left_alone()
 def finetune(
     model: Contestant,
     collator: Collator,

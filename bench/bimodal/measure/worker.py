@@ -24,6 +24,7 @@ import torch
 from bimodal import environment, store
 from bimodal.collate import Encoded
 from bimodal.errors import UserError
+from bimodal.garbage import present_objects_left_alone
 from bimodal.measure.memory import PeakResidentSet, resident_bytes
 from bimodal.measure.requests import Answered, answer, answer_batch
 from bimodal.prepare import Built
@@ -113,10 +114,11 @@ def _main(cell: Path, replies: int) -> int:
             "batch": worker.batch,
             "memory": worker.memory,
         }
-        say(worker.ready())
-        for line in sys.stdin:
-            question = json.loads(line)
-            say(questions[question.pop("ask")](**question))
+        with present_objects_left_alone():
+            say(worker.ready())
+            for line in sys.stdin:
+                question = json.loads(line)
+                say(questions[question.pop("ask")](**question))
     except BrokenPipeError:
         return 1  # nobody listens any more
     except Exception as error:
