@@ -1,4 +1,4 @@
-"""What a training step does between its matrix products, as native ops: GELU with its bias, cross-entropy, AdamW.
+"""What a training step does between its matrix products, as native ops: GELU with bias, dropout, cross-entropy, AdamW.
 
 Implementations are in `csrc/native`, for fp32 on the CPU. Callers ask `serves` first, and have a path through torch
 where it says no.
@@ -18,6 +18,7 @@ _LIBRARY = torch.library.Library("bimodal", "FRAGMENT")  # type: ignore[no-untyp
 for _schema in (
     "bias_gelu_forward(Tensor x, Tensor bias, bool tanh) -> Tensor",
     "bias_gelu_backward(Tensor grad_out, Tensor x, Tensor bias, bool tanh) -> (Tensor, Tensor)",
+    "dropout(Tensor x, float probability, int seed) -> Tensor",
     "cross_entropy_(Tensor(a!) logits, Tensor targets, float label_smoothing, float divisor) -> Tensor",
     "clipped_adamw_(Tensor(a!)[] parameters, Tensor[] gradients, Tensor(b!)[] exp_avgs, Tensor(c!)[] exp_avg_sqs,"
     " Tensor(d!)[] steps, float[] weight_decays, float learning_rate, float beta1, float beta2, float eps,"
@@ -27,6 +28,7 @@ for _schema in (
 
 _gelu_forward = torch.ops.bimodal.bias_gelu_forward.default
 _gelu_backward = torch.ops.bimodal.bias_gelu_backward.default
+_dropout = torch.ops.bimodal.dropout.default
 _cross_entropy = torch.ops.bimodal.cross_entropy_.default
 _adamw = torch.ops.bimodal.clipped_adamw_.default
 
@@ -59,6 +61,29 @@ class _BiasGelu(torch.autograd.Function):
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, None]:
         x, bias = ctx.saved_tensors
         return *_gelu_backward(grad_out.contiguous(), x, bias, ctx.tanh), None
+
+
+def dropout(x: Tensor, probability: float) -> Tensor:
+    """X with every element 0 by the probability, else scaled by 1 / (1 - probability); with gradients.
+
+    One number from torch's generator seeds the call: the same seed gives the same elements, on every number of threads.
+    Torch's own dropout, from the same generator, drops others.
+    """
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    return _Dropout.apply(x.contiguous(), probability, seed)  # type: ignore[no-any-return]
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, probability: float, seed: int) -> Tensor:
+        ctx.probability, ctx.seed = probability, seed
+        with torch._C._AutoDispatchBelowAutograd():
+            return _dropout(x, probability, seed)  # type: ignore[no-any-return]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, None, None]:
+        return _dropout(grad_out.contiguous(), ctx.probability, ctx.seed), None, None
 
 
 def cross_entropy_(logits: Tensor, targets: Tensor, *, label_smoothing: float, divisor: float) -> Tensor:
@@ -100,6 +125,11 @@ def _gelu_forward_fake(x: Tensor, bias: Tensor, tanh: bool) -> Tensor:
 @torch.library.register_fake("bimodal::bias_gelu_backward", lib=_LIBRARY)  # type: ignore[untyped-decorator]
 def _gelu_backward_fake(grad_out: Tensor, x: Tensor, bias: Tensor, tanh: bool) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), torch.empty_like(bias)
+
+
+@torch.library.register_fake("bimodal::dropout", lib=_LIBRARY)  # type: ignore[untyped-decorator]
+def _dropout_fake(x: Tensor, probability: float, seed: int) -> Tensor:
+    return torch.empty_like(x)
 
 
 @torch.library.register_fake("bimodal::cross_entropy_", lib=_LIBRARY)  # type: ignore[untyped-decorator]

@@ -21,6 +21,7 @@ from bimodal_models.blocks.attention import Filled, Store
 from bimodal_models.blocks.cache import KeyValueCache
 from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.decoder_step import native_step
+from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
 from bimodal_models.pretrained import gpt2
@@ -52,7 +53,7 @@ class GPT(nn.Module):
         width = config.embed_dim
         self.token_embedding: nn.Embedding | Int8Embedding = nn.Embedding(vocab_size, width)
         self.position_embedding = nn.Embedding(config.max_positions, width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout, kernel=kernel)
         block = BlockConfig(
             embed_dim=width,
             num_heads=config.num_heads,

@@ -1,7 +1,8 @@
-"""The native training ops against float64 and torch's own: GELU, cross-entropy, AdamW, packed attention."""
+"""The native training ops against float64 and torch's own: GELU, cross-entropy, AdamW, dropout, packed attention."""
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -153,3 +154,64 @@ def test_self_attention_makes_no_copies_of_gradients():
 )
 def test_only_fp32_of_the_native_backend_is_served(backend, dtype, served):
     assert training.serves(backend, torch.zeros(1, dtype=dtype)) is served
+
+
+def threefry(counters: np.ndarray, keys: tuple[int, int]) -> np.ndarray:
+    """Threefry-2x32 with 20 rounds of counters [count, 2] (Salmon et al. 2011, sec. 4.1), for the test alone."""
+    key = np.array([*keys, keys[0] ^ keys[1] ^ 0x1BD11BDA], dtype=np.uint32)
+    first, second = (counters.astype(np.uint32) + key[:2]).T
+    for group in range(5):
+        for by in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
+            first = first + second
+            second = (second << np.uint32(by) | second >> np.uint32(32 - by)) ^ first
+        first = first + key[(group + 1) % 3]
+        second = second + key[(group + 2) % 3] + np.uint32(group + 1)
+    return np.stack([first, second], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("counter", "keys", "words"),
+    [  # as published with the authors' library, Random123
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_the_reference_of_dropouts_masks_gives_the_published_words(counter, keys, words):
+    assert tuple(threefry(np.array([counter]), keys)[0]) == words
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("probability", [0.1, 0.5])
+@pytest.mark.parametrize("size", [0, 1, 2, 17, 33, 4096, 20_001])  # tasks are 4,096 pairs
+def test_dropout_drops_what_the_reference_says_and_scales_the_rest(size, probability):
+    seed, x = (7 << 32) + 0xFFFFFFFF, drawn(size)
+    counters = np.arange((size + 1) // 2)
+    words = threefry(np.stack([counters, counters * 0], axis=1), (0xFFFFFFFF, 7)).T.reshape(-1)[:size]
+    kept = torch.from_numpy(words >= int(probability * 2**32))
+    found = torch.ops.bimodal.dropout(x, probability, seed)
+    torch.testing.assert_close(found, torch.where(kept, x / (1 - probability), 0.0))
+
+
+def test_dropouts_gradient_is_of_the_elements_that_stayed():
+    x = drawn(40, 30).requires_grad_()
+    out = training.dropout(x, 0.25)
+    out.backward(torch.ones_like(x))
+    assert torch.equal(x.grad, torch.where(out == 0, 0.0, torch.tensor(4 / 3)))
+
+
+def test_dropout_is_seeded_by_torchs_generator():
+    masks = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        masks.append([training.dropout(torch.ones(64), 0.5) for _ in range(2)])
+    assert torch.equal(masks[0][0], masks[1][0])
+    assert torch.equal(masks[0][1], masks[1][1])
+    assert not torch.equal(masks[0][0], masks[0][1])
+    assert not torch.equal(masks[0][0], masks[2][0])
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.0])
+def test_a_share_that_leaves_nothing_or_more_than_all_is_refused(probability):
+    with pytest.raises(RuntimeError, match="probability of at least 0 and less than 1"):
+        torch.ops.bimodal.dropout(torch.ones(3), probability, 0)

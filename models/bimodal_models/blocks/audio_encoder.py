@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from bimodal.errors import UsageError
 from bimodal.schema import AudioEncoderConfig
+from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_fan_in
 
 
@@ -37,7 +38,7 @@ class AudioEncoder(nn.Module):
         self.conv1 = nn.Conv1d(config.num_mels, width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
         self.register_buffer("positions", sinusoids(_num_tokens(config.max_frames), width), persistent=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout, kernel=kernel)
         block = BlockConfig(
             embed_dim=width,
             num_heads=config.num_heads,

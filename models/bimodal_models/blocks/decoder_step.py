@@ -11,10 +11,11 @@ from bimodal_kernels import decoder, fallbacks
 from bimodal_models.blocks.attention import Attention
 from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
+from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
 from bimodal_models.blocks.transformer import MLP, Block
 
-_LAYERS = (nn.LayerNorm, nn.Linear, Int8Linear, nn.Embedding, Int8Embedding, nn.Dropout, nn.GELU)
+_LAYERS = (nn.LayerNorm, nn.Linear, Int8Linear, nn.Embedding, Int8Embedding, Dropout, nn.Dropout, nn.GELU)
 _KNOWN = (Block, Attention, GatedCrossAttention, MLP, *_LAYERS)
 """Modules that the native step computes; anything else, such as an adapter, goes layer by layer."""
 

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from bimodal.errors import UsageError
 from bimodal.schema import ImageEncoderConfig
+from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_fan_in
 
 NUM_CHANNELS = 3
@@ -35,7 +36,7 @@ class ImageEncoder(nn.Module):
         self.patch_embedding = nn.Conv2d(NUM_CHANNELS, width, kernel_size=patch, stride=patch)
         self.class_token = nn.Parameter(torch.empty(1, 1, width))
         self.position_embedding = nn.Parameter(torch.empty(1, (size // patch) ** 2 + 1, width))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout, kernel=kernel)
         block = BlockConfig(
             embed_dim=width,
             num_heads=config.num_heads,

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from bimodal_kernels import training
 from bimodal_models.blocks.attention import Attention, Filled, KeyValue, Store
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
+from bimodal_models.blocks.dropout import Dropout
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Block(nn.Module):
         self.cross: GatedCrossAttention | None = None
         self.mlp_norm = nn.LayerNorm(width, eps=eps)
         self.mlp = MLP(width, config.mlp_dim or 4 * width, activation=config.activation, kernel=kernel)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout, kernel=kernel)
 
     def forward(
         self,

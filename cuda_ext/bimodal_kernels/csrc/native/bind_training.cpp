@@ -53,6 +53,14 @@ std::tuple<Tensor, Tensor> gelu_backward(const Tensor& grad_out, const Tensor& x
   return {grad_x, grad_bias};
 }
 
+Tensor dropped(const Tensor& x, double probability, int64_t seed) {
+  STD_TORCH_CHECK(probability >= 0 && probability < 1, "dropout wants a probability of at least 0 and less than 1.");
+  Tensor out = torch::stable::empty_like(x);
+  const int64_t size = x.numel();
+  dropout({size, floats(x, size), floats(out, size), probability, static_cast<uint64_t>(seed)}, torch_pool());
+  return out;
+}
+
 Tensor cross_entropy_in_place(const Tensor& logits, const Tensor& targets, double label_smoothing, double divisor) {
   STD_TORCH_CHECK(logits.dim() == 2 && targets.dim() == 1 && targets.size(0) == logits.size(0) &&
                       targets.scalar_type() == ScalarType::Long && targets.is_contiguous(),
@@ -90,6 +98,7 @@ double adamw_step(const std::vector<Tensor>& parameters, const std::vector<Tenso
 STABLE_TORCH_LIBRARY_IMPL(bimodal, CPU, m) {
   m.impl("bias_gelu_forward", TORCH_BOX(&gelu_forward));
   m.impl("bias_gelu_backward", TORCH_BOX(&gelu_backward));
+  m.impl("dropout", TORCH_BOX(&dropped));
   m.impl("cross_entropy_", TORCH_BOX(&cross_entropy_in_place));
   m.impl("clipped_adamw_", TORCH_BOX(&adamw_step));
 }

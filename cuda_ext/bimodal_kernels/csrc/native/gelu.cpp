@@ -7,8 +7,8 @@
 // Sources: Hendrycks & Gimpel 2016, Gaussian Error Linear Units; Abramowitz & Stegun 1964, 7.1.26.
 #include <algorithm>
 #include <memory>
-#include <type_traits>
 
+#include "row_vectors.hpp"
 #include "schedule.hpp"
 #include "simd.hpp"
 #include "training.hpp"
@@ -18,22 +18,6 @@ namespace {
 
 constexpr int64_t kRows = 32;    // of a task
 constexpr float kLog2E = 1.44269504f;
-
-// f(j, n) for each vector j, j + 1, ..., j + n - 1 of [0, width); n is W, a constant, in all but the last.
-template <class F>
-BIMODAL_INLINE void for_vectors(int64_t width, F f) {
-  int64_t j = 0;
-  for (; j + W <= width; j += W) f(j, std::integral_constant<int64_t, W>{});
-  if (j < width) f(j, width - j);
-}
-
-BIMODAL_INLINE Vec load_part(const float* p, int64_t n) {
-  Vec x{};
-  std::memcpy(&x, p, n * sizeof(float));
-  return x;
-}
-
-BIMODAL_INLINE void store_part(float* p, Vec x, int64_t n) { std::memcpy(p, &x, n * sizeof(float)); }
 
 // gelu(x) = x * share(x); slope is d gelu / dx.
 struct Value {
