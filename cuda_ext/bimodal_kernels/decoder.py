@@ -19,7 +19,7 @@ WIDTH_STEP = 16
 _LIBRARY = torch.library.Library("bimodal", "FRAGMENT")  # type: ignore[no-untyped-call]
 for _schema in (
     "decoder_step(Tensor token, Tensor lengths, Tensor(a!) keys, Tensor(b!) values, Tensor[] weights, Tensor[] memory,"
-    " int[] cross_layers, Tensor? memory_mask, float layer_norm_eps) -> Tensor",
+    " int[] cross_layers, Tensor? memory_mask, float layer_norm_eps, Tensor? rotations) -> Tensor",
     "int8_linear(Tensor x, Tensor weight, Tensor scale, Tensor? bias) -> Tensor",
 ):
     _LIBRARY.define(_schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
@@ -50,6 +50,7 @@ def decoder_step(
     cross_layers: list[int],
     memory_mask: Tensor | None,
     layer_norm_eps: float,
+    rotations: Tensor | None = None,
 ) -> Tensor:
     """Read one more token per row; logits [batch, vocab_size] after it. Inference only.
 
@@ -58,16 +59,20 @@ def decoder_step(
         lengths: [batch] int64, tokens so far; the new one's keys and values are written to that slot.
         keys: [layer, batch, head, slot, head_dim] fp32, contiguous.
         values: the same.
-        weights: in the order in which they are used: token embedding (the head, too), position embedding; per block
-            norm, in_proj (query, key, value), out_proj, [norm, query_proj, out_proj without bias, gate], norm, up,
-            down; norm. Each weight [out, in] is followed by its bias; int8 ones by their scales [out] first.
+        weights: in the order in which they are used: token embedding (the head, too), position embedding unless there
+            are rotations; per block norm, in_proj (query, key, value), out_proj, [norm, query_proj, out_proj without
+            bias, gate], norm, up, down; norm. Each weight [out, in] is followed by its bias; int8 ones by their scales
+            [out] first.
         memory: key and value [batch, head, token, head_dim] of each block in `cross_layers`.
         cross_layers: blocks that read the memory; the bracketed weights are theirs. Without a memory, none.
         memory_mask: [batch, token] bool, contiguous; None keeps all.
         layer_norm_eps: as for torch's layer norm.
+        rotations: [position, head_dim / 2, 2], cosine and sine of the angles by which queries and keys are turned.
     """
     with torch._C._AutoDispatchBelowAutograd():
-        return _step_op(token, lengths, keys, values, weights, memory, cross_layers, memory_mask, layer_norm_eps)  # type: ignore[no-any-return]
+        return _step_op(  # type: ignore[no-any-return]
+            token, lengths, keys, values, weights, memory, cross_layers, memory_mask, layer_norm_eps, rotations
+        )
 
 
 def int8_linear(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
@@ -86,6 +91,7 @@ def _step_fake(
     cross_layers: list[int],
     memory_mask: Tensor | None,
     layer_norm_eps: float,
+    rotations: Tensor | None = None,
 ) -> Tensor:
     return keys.new_empty((token.shape[0], weights[0].shape[0]))
 

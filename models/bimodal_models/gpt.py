@@ -23,6 +23,7 @@ from bimodal_models.blocks.context import FusedContext
 from bimodal_models.blocks.decoder_step import native_step
 from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
+from bimodal_models.blocks.rotary import rotation_table
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
 from bimodal_models.pretrained import gpt2
 from bimodal_models.pretrained.checkpoint import open_checkpoint
@@ -31,7 +32,7 @@ INIT_STD = 0.02
 
 
 class GPT(nn.Module):
-    """GPT-2: learned positions, pre-LN blocks, GELU (tanh), a head tied to the token embedding.
+    """GPT-2: learned positions (or rotary ones), pre-LN blocks, GELU (tanh), a head tied to the token embedding.
 
     Dropout stands where GPT-2 has it, on embeddings and residuals, but not on attention weights (see
     `blocks.attention`). Blocks may be given a gated cross-attention layer after construction (`multimodal`).
@@ -42,8 +43,14 @@ class GPT(nn.Module):
         kernel: backend of `bimodal_kernels.attention`.
         num_tags: size of the tagging head; 0 is none.
 
-    Source: Radford et al. 2019, sec. 2.3.
+    Raises:
+        UsageError: heads of these numbers do not fit.
+
+    Source: Radford et al. 2019, sec. 2.3; rotary positions: see `blocks.rotary`.
     """
+
+    rotations: Tensor | None
+    """By position, for rotary positions; None for learned ones."""
 
     def __init__(self, config: ModelConfig, *, vocab_size: int, kernel: str, num_tags: int = 0) -> None:
         super().__init__()
@@ -52,7 +59,8 @@ class GPT(nn.Module):
         self.num_tags = num_tags
         width = config.embed_dim
         self.token_embedding: nn.Embedding | Int8Embedding = nn.Embedding(vocab_size, width)
-        self.position_embedding = nn.Embedding(config.max_positions, width)
+        learned = config.positions == "learned"
+        self.position_embedding = nn.Embedding(config.max_positions, width) if learned else None
         self.dropout = Dropout(config.dropout, kernel=kernel)
         block = BlockConfig(
             embed_dim=width,
@@ -64,6 +72,8 @@ class GPT(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(block, kernel=kernel) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        table = None if learned else rotation_table(config.max_positions, width // config.num_heads)
+        self.register_buffer("rotations", table, persistent=False)
         self.apply(partial(init_gpt2, std=INIT_STD))
         # Each block adds two residuals: keep the variance of their sum independent of depth.
         for block_module in self._blocks():
@@ -84,7 +94,7 @@ class GPT(nn.Module):
         Raises:
             ValueError: more tokens than positions, or a context this decoder cannot read.
         """
-        return self._run(self._embed(tokens), self._readable(context), causal=True)
+        return self._run(self._embed(tokens), self._readable(context), causal=True, rotations=self._rotations(tokens))
 
     def logits(self, hidden: Float[Tensor, "... embed_dim"]) -> Float[Tensor, "... vocab_size"]:
         """Language-model logits of decoder states."""
@@ -110,7 +120,8 @@ class GPT(nn.Module):
             raise ValueError("This model was built without a tagging head: build it with num_tags > 0.")
         there = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
         mask = None if bool(there.all()) else there
-        states = self._run(self._embed(tokens), self._readable(context), causal=False, key_padding_mask=mask)
+        x, rotations = self._embed(tokens), self._rotations(tokens)
+        states = self._run(x, self._readable(context), causal=False, key_padding_mask=mask, rotations=rotations)
         return self.tag_head(states)  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -145,7 +156,13 @@ class GPT(nn.Module):
             max_length=max_length,
             lengths=lengths,
             like=x,
-            step=native_step(self.token_embedding, self.position_embedding, self._blocks(), self.final_norm),
+            step=native_step(
+                self.token_embedding,
+                self.position_embedding,
+                self._blocks(),
+                self.final_norm,
+                rotations=self.rotations,
+            ),
         )
         if len(lengths) and not 1 <= cache.shortest <= cache.longest <= tokens.shape[1]:
             raise ValueError(
@@ -153,7 +170,7 @@ class GPT(nn.Module):
                 f"got {cache.shortest} to {cache.longest}."
             )
         stores = [partial(cache.fill, layer) for layer in range(config.num_layers)]
-        states = self._run(x, self._readable(context), causal=True, stores=stores)
+        states = self._run(x, self._readable(context), causal=True, stores=stores, rotations=self._rotations(tokens))
         last = states[torch.arange(len(lengths), device=lengths.device), lengths - 1]
         return self.logits(last), cache
 
@@ -173,7 +190,9 @@ class GPT(nn.Module):
         readable = self._readable(context)
         if cache.step is not None:
             return cache.step(token, cache.lengths, cache.keys, cache.values, readable), cache.longer()
-        x = self.token_embedding(token) + self.position_embedding(cache.lengths)
+        x = self.token_embedding(token)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(cache.lengths)
         stores = [partial(cache.append, layer) for layer in range(self.config.num_layers)]
         states = self._run(
             self.dropout(x)[:, None],
@@ -181,6 +200,7 @@ class GPT(nn.Module):
             causal=False,
             stores=stores,
             filled=cache.filled(),
+            rotations=None if self.rotations is None else self.rotations[cache.lengths, None],
         )
         return self.logits(states[:, 0]), cache.longer()
 
@@ -191,8 +211,13 @@ class GPT(nn.Module):
                 f"{length} tokens are more than the model's {self.config.max_positions} positions "
                 "(model.max_positions). Shorten the text, or build a model with more positions."
             )
-        x: Tensor = self.dropout(self.token_embedding(tokens) + self.position_embedding.weight[:length])
-        return x
+        x: Tensor = self.token_embedding(tokens)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding.weight[:length]
+        return self.dropout(x)  # type: ignore[no-any-return]
+
+    def _rotations(self, tokens: Tensor) -> Tensor | None:
+        return None if self.rotations is None else self.rotations[None, : tokens.shape[1]]
 
     def _run(
         self,
@@ -203,6 +228,7 @@ class GPT(nn.Module):
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         stores: Sequence[Store] | None = None,
         filled: Filled | None = None,
+        rotations: Float[Tensor, "#batch position pair 2"] | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         for layer, block in enumerate(self.blocks):
             x = block(
@@ -211,6 +237,7 @@ class GPT(nn.Module):
                 key_padding_mask=key_padding_mask,
                 store=None if stores is None else stores[layer],
                 filled=filled,
+                rotations=rotations,
                 memory=None if context is None else context.layers[layer],
                 memory_mask=None if context is None else context.mask,
             )
@@ -245,6 +272,11 @@ def build(
     """
     if vocab_size < 1:
         raise UsageError(f"vocab_size must be at least 1, got {vocab_size}.")
+    if config.init is not None and config.positions != "learned":
+        raise UsageError(
+            f"model.init names a GPT-2 and model.positions is {config.positions!r}: its weights were trained with "
+            "learned positions. Leave out one of the two."
+        )
     if config.init is None:
         return GPT(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags)
     checkpoint = open_checkpoint(config.init, model_type=gpt2.MODEL_TYPE)

@@ -76,7 +76,7 @@ def step_inputs(batch: int = 2, width: int = 16, vocab: int = 11, positions: int
     weights = [some(vocab, width), some(positions, width), *(block * layers), some(width), some(width)]
     keys, values = (torch.zeros(layers, batch, 2, 5, width // 2) for _ in range(2))
     lengths = torch.arange(batch)
-    return [torch.full((batch,), 3), lengths, keys, values, weights, [], [], None, 1e-5]
+    return [torch.full((batch,), 3), lengths, keys, values, weights, [], [], None, 1e-5, None]
 
 
 def test_opcheck_decoder_step():

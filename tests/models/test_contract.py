@@ -25,11 +25,19 @@ def spec(request):
 
 
 @pytest.fixture
-def build(spec, tiny, make):
+def positions():
+    return "learned"
+
+
+with_either_positions = pytest.mark.parametrize("positions", ["learned", "rotary"])
+
+
+@pytest.fixture
+def build(spec, tiny, make, positions):
     def build(**changes):
         torch.manual_seed(0)
         options = {"vocab_size": make.vocab_size, "kernel": "sdpa", "modalities": spec.modalities} | changes
-        config = options.pop("config", tiny)
+        config = options.pop("config", tiny).model_copy(update={"positions": positions})
         return spec.build(config, **options)
 
     return build
@@ -52,6 +60,7 @@ def test_full_forward_has_the_promised_shapes(spec, build, make):
     assert model.logits(hidden).shape == (4, 7, model.vocab_size)
 
 
+@with_either_positions
 def test_later_tokens_do_not_change_earlier_states(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     context = model.encode(batch)
@@ -62,6 +71,7 @@ def test_later_tokens_do_not_change_earlier_states(spec, build, make):
     assert not torch.isclose(before[:, 4:], after[:, 4:]).all(-1).any()
 
 
+@with_either_positions
 def test_decoding_with_the_cache_equals_the_full_forward(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     context = model.encode(batch)
@@ -93,6 +103,7 @@ def test_nothing_is_read_from_the_cache_before_it_is_written(spec, build, make):
         torch.use_deterministic_algorithms(False)
 
 
+@with_either_positions
 def test_rows_of_one_length_decode_as_the_full_forward(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     context = model.encode(batch)
@@ -103,6 +114,7 @@ def test_rows_of_one_length_decode_as_the_full_forward(spec, build, make):
         torch.testing.assert_close(logits, full, atol=2e-5, rtol=1e-5)
 
 
+@with_either_positions
 def test_a_batch_computes_what_its_rows_alone_compute(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     context = model.encode(batch)
@@ -116,6 +128,7 @@ def test_a_batch_computes_what_its_rows_alone_compute(spec, build, make):
         torch.testing.assert_close(together[only, : batch.lengths[row]], alone, atol=1e-5, rtol=1e-5)
 
 
+@with_either_positions
 def test_selected_rows_go_on_as_they_would_have(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     context = model.encode(batch)
@@ -141,6 +154,7 @@ def test_a_selection_does_not_share_storage_with_its_source(spec, build, make):
     assert torch.equal(actual, expected)
 
 
+@with_either_positions
 def test_overfits_one_batch(spec, build, make, tiny):
     model, batch = build(config=tiny.model_copy(update={"dropout": 0.0})), make.batch(spec.modalities)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -153,12 +167,14 @@ def test_overfits_one_batch(spec, build, make, tiny):
     assert loss.item() < 0.05
 
 
+@with_either_positions
 def test_every_weight_gets_a_gradient(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     model.logits(model.hidden(batch.tokens, context=model.encode(batch))).square().sum().backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
 
 
+@with_either_positions
 @pytest.mark.parametrize("kernel", ["native", "reference"])
 def test_all_kernels_compute_the_same(kernel, spec, build, make):
     needs(kernel)
@@ -172,6 +188,7 @@ def test_all_kernels_compute_the_same(kernel, spec, build, make):
     torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
 
 
+@with_either_positions
 @pytest.mark.parametrize("kernel", ["native", "reference"])
 def test_all_kernels_decode_the_same(kernel, spec, build, make):
     needs(kernel)
@@ -197,6 +214,7 @@ def test_kernel_that_cannot_run_is_refused_at_build(build):
         build(kernel="auto")
 
 
+@with_either_positions
 def test_prefill_and_decode_work_under_autocast(spec, build, make):
     model, batch = make.shaken(build()), make.batch(spec.modalities)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -245,6 +263,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(build, tiny):
         build(config=tiny.model_copy(update={"num_heads": 3}))
 
 
+@with_either_positions
 def test_tags_see_the_whole_text_and_no_padding(spec, build, make):
     model, batch = make.shaken(build(num_tags=5)), make.batch(spec.modalities)
     context = model.encode(batch)

@@ -137,6 +137,9 @@ class ModelConfig(Record):
     mlp_dim: PositiveInt | None = None
     """Hidden width of the feed-forward layers; null is 4 * embed_dim."""
     max_positions: PositiveInt = 128
+    positions: Literal["learned", "rotary"] = "learned"
+    """How the decoder knows where a token stands: `learned`, a vector for each position (GPT-2), or `rotary`, queries
+    and keys turned by angles that grow with it, so that distances count (Su et al. 2021, RoFormer)."""
     dropout: Fraction = 0.1
     layer_norm_eps: PositiveFloat = 1e-5
     init: str | None = None

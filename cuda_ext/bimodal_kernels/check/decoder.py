@@ -33,6 +33,7 @@ class StepCase:
     cross_layers: tuple[int, ...] = ()
     mask: bool = False
     int8: bool = False
+    rotary: bool = False
 
 
 STEPS = (
@@ -40,6 +41,7 @@ STEPS = (
     StepCase("nothing before it", (0,)),
     StepCase("rows of several lengths", (3, 0, 7, 5, 7, 1, 2)),
     StepCase("odd heads", (2, 4), heads=4, head_dim=12),
+    StepCase("rotary positions", (3, 0, 7), heads=4, head_dim=12, rotary=True),
     StepCase("cross-attention in the second block", (3, 6), cross_layers=(1,)),
     StepCase("a memory with holes, and one that is all hole", (3, 6, 2), cross_layers=(0, 1), mask=True),
 )
@@ -132,11 +134,17 @@ def make_step(case: StepCase) -> Step:
     memory: list[Tensor] = []
 
     table = matrix(case.vocab, width)
-    positions = 0.3 * torch.randn(slots, width, generator=draw)
-    taken.append(positions)
-    x = table[token] + positions.double()[lengths]
+    x, rotations = table[token], None
+    if case.rotary:
+        rotations = torch.randn(slots, case.head_dim // 2, 2, generator=draw)
+    else:
+        positions = 0.3 * torch.randn(slots, width, generator=draw)
+        taken.append(positions)
+        x = x + positions.double()[lengths]
     for layer in range(case.blocks):
         query, key, value = linear(norm(x), 3 * width).view(batch, 3, case.heads, case.head_dim).unbind(1)
+        if rotations is not None:
+            query, key = (_rotated(part, rotations.double()[lengths]) for part in (query, key))
         exact_keys[layer, rows, :, lengths], exact_values[layer, rows, :, lengths] = key, value
         seen = attend(query, exact_keys[layer], exact_values[layer], torch.arange(slots) <= lengths[:, None])
         x = x + linear(seen, width)
@@ -149,8 +157,15 @@ def make_step(case: StepCase) -> Step:
             x = x + vector(1, mean=0.5).tanh() * seen
         x = x + linear(F.gelu(linear(norm(x), case.mlp_dim), approximate="tanh"), width)
     logits = F.linear(norm(x), table)
-    arguments = (token, lengths, keys, values, taken, memory, list(case.cross_layers), memory_mask, eps)
+    arguments = (token, lengths, keys, values, taken, memory, list(case.cross_layers), memory_mask, eps, rotations)
     return Step(arguments, logits, exact_keys, exact_values)
+
+
+def _rotated(x: Tensor, by: Tensor) -> Tensor:
+    # x [row, head, head_dim], by [row, pair, 2]: each pair of numbers times [[cos, -sin], [sin, cos]]
+    cosine, sine = by[:, None, :, 0], by[:, None, :, 1]
+    first, second = x[..., ::2], x[..., 1::2]
+    return torch.stack([first * cosine - second * sine, first * sine + second * cosine], -1).flatten(-2)
 
 
 def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:

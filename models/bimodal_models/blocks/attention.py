@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from bimodal.errors import UsageError
 from bimodal_kernels import attention, attention_decode, require_backend, self_attention
+from bimodal_models.blocks.rotary import rotated
 
 
 class KeyValue(NamedTuple):
@@ -92,17 +93,21 @@ class Attention(nn.Module):
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         store: Store | None = None,
         filled: Filled | None = None,
+        rotations: Float[Tensor, "#batch position pair 2"] | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """Attend from x to `memory` (cross), or to x and whatever `store` kept before it (self).
 
-        With `filled`, x is one new token per row and attends to the filled slots that `store` returns.
+        With `filled`, x is one new token per row and attends to the filled slots that `store` returns. With
+        `rotations`, queries and keys are turned by their positions (self only); `store` gets turned keys.
         """
-        if memory is None and store is None and filled is None:
-            qkv = self._project(x).view(*x.shape[:2], 3, self.num_heads, -1)
-            out = self_attention(qkv, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
-            return self._output(out)
         if memory is None:
-            query, key, value = self._split(self._project(x), 3)
+            qkv = self._project(x).view(*x.shape[:2], 3, self.num_heads, -1)
+            if rotations is not None:
+                qkv = rotated(qkv, rotations)
+            if store is None and filled is None:
+                out = self_attention(qkv, key_padding_mask=key_padding_mask, causal=causal, backend=self.kernel)
+                return self._output(out)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind()
             if store is not None:
                 key, value = store(KeyValue(key, value))
         else:

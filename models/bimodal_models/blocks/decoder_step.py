@@ -30,6 +30,8 @@ class DecoderStep:
     """With it."""
     cross_layers: list[int]
     layer_norm_eps: float
+    rotations: Float[Tensor, "position pair 2"] | None
+    """None: positions are an embedding, and so among the weights."""
 
     def __call__(
         self,
@@ -46,15 +48,17 @@ class DecoderStep:
             weights, cross_layers, mask = self.crossed, self.cross_layers, context.mask
             memory = [tensor for layer in cross_layers for tensor in context.layers[layer] or ()]
         return decoder.decoder_step(
-            token, lengths, keys, values, weights, memory, cross_layers, mask, self.layer_norm_eps
+            token, lengths, keys, values, weights, memory, cross_layers, mask, self.layer_norm_eps, self.rotations
         )
 
 
 def native_step(
     token_embedding: nn.Embedding | Int8Embedding,
-    position_embedding: nn.Embedding,
+    position_embedding: nn.Embedding | None,
     blocks: Sequence[Block],
     final_norm: nn.LayerNorm,
+    *,
+    rotations: Float[Tensor, "position pair 2"] | None = None,
 ) -> DecoderStep | None:
     """The step of a decoder with a tied head, in one call; None if it has to go layer by layer.
 
@@ -62,17 +66,18 @@ def native_step(
     """
     if blocks[0].attention.kernel != "native" or torch.compiler.is_compiling():
         return None
-    ends = (token_embedding, position_embedding, final_norm)
-    reason = _obstacle([module for part in (*ends, *blocks) for module in part.modules()])
+    embeddings = [token_embedding] if position_embedding is None else [token_embedding, position_embedding]
+    reason = _obstacle([module for part in (*embeddings, *blocks, final_norm) for module in part.modules()])
     if reason is not None:
         fallbacks.record("native decoder step", reason, "one layer at a time")
         return None
-    first, last = [*_tensors(token_embedding), *_tensors(position_embedding)], [*_tensors(final_norm)]
+    first, last = [*_tensors(*embeddings)], [*_tensors(final_norm)]
     return DecoderStep(
         plain=[*first, *(tensor for block in blocks for tensor in _of_block(block, crossed=False)), *last],
         crossed=[*first, *(tensor for block in blocks for tensor in _of_block(block, crossed=True)), *last],
         cross_layers=[layer for layer, block in enumerate(blocks) if block.cross is not None],
         layer_norm_eps=final_norm.eps,
+        rotations=rotations,
     )
 
 

@@ -80,12 +80,18 @@ class Block(nn.Module):
         key_padding_mask: Bool[Tensor, "batch key"] | None = None,
         store: Store | None = None,
         filled: Filled | None = None,
+        rotations: Float[Tensor, "#batch position pair 2"] | None = None,
         memory: KeyValue | None = None,
         memory_mask: Bool[Tensor, "batch memory"] | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """One step of the residual stream; without a memory the cross-attention is skipped."""
         attended = self.attention(
-            self.attention_norm(x), causal=causal, key_padding_mask=key_padding_mask, store=store, filled=filled
+            self.attention_norm(x),
+            causal=causal,
+            key_padding_mask=key_padding_mask,
+            store=store,
+            filled=filled,
+            rotations=rotations,
         )
         x = x + self.dropout(attended)
         if self.cross is not None and memory is not None:

@@ -49,7 +49,9 @@ def prefilled(model, batch, context, max_length=14):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("changes", [{}, {"num_heads": 1, "mlp_dim": 48}, {"cross_layers": (1,)}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"num_heads": 1, "mlp_dim": 48}, {"cross_layers": (1,)}, {"positions": "rotary"}], ids=str
+)
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize("weights", ["fp32", "int8"])
 def test_gives_the_logits_of_the_layers_one_by_one(build, name, make, changes, rows, weights):
@@ -93,7 +95,7 @@ def test_writes_the_texts_that_the_layers_one_by_one_write(build, name, make, st
         )
 
     native = write()
-    monkeypatch.setattr(gpt, "native_step", lambda *_: None)
+    monkeypatch.setattr(gpt, "native_step", lambda *_, **__: None)
     assert native[0] != native[1]
     assert native == write()
 

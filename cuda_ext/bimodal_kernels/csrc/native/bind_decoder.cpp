@@ -99,7 +99,7 @@ void check_rows(const DecoderStepParams& p, int64_t positions) {
 
 Tensor step(const Tensor& token, const Tensor& lengths, const Tensor& keys, const Tensor& values, const std::vector<Tensor>& tensors,
             const std::vector<Tensor>& memory, const std::vector<int64_t>& cross_layers, const std::optional<Tensor>& memory_mask,
-            double layer_norm_eps) {
+            double layer_norm_eps, const std::optional<Tensor>& rotations) {
   STD_TORCH_CHECK(keys.dim() == 5 && keys.size(1) == token.size(0) && memory.size() == 2 * cross_layers.size(),
                   "The decoder's step wants keys and values [layer, batch, head, slot, head_dim], and two of a memory for each block "
                   "with cross-attention.");
@@ -116,8 +116,13 @@ Tensor step(const Tensor& token, const Tensor& lengths, const Tensor& keys, cons
 
   Weights weights(tensors);
   p.token_embedding = weights.weight(0, p.embed_dim);
-  const int64_t positions = tensors[p.token_embedding.scale ? 2 : 1].size(0);
-  p.position_embedding = weights.vector(positions * p.embed_dim);
+  const int64_t positions = rotations ? rotations->size(0) : tensors[p.token_embedding.scale ? 2 : 1].size(0);
+  if (rotations) {
+    STD_TORCH_CHECK(keys.size(4) % 2 == 0, "Rotations turn pairs of numbers: heads must have an even number of them.");
+    p.rotations = dense<float>(*rotations, ScalarType::Float, positions * keys.size(4));
+  } else {
+    p.position_embedding = weights.vector(positions * p.embed_dim);
+  }
   check_rows(p, positions);
   std::size_t crossed = 0;
   for (int64_t layer = 0; layer < keys.size(0); layer++) {

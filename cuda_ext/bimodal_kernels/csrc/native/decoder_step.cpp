@@ -1,6 +1,6 @@
 // One more token per row, x [batch, embed_dim] from block to block:
 //
-//   x = token_embedding[token] + position_embedding[length]
+//   x = token_embedding[token] + position_embedding[length], or queries and keys are rotated
 //   x = x + attention(norm(x))              to the row's own keys and values, the new ones appended
 //   x = x + tanh(gate) * cross(norm(x))     in blocks that have it
 //   x = x + down(gelu(up(norm(x))))
@@ -8,7 +8,8 @@
 //
 // Everything between two linear layers is small: it is done by the calling thread, in memory that is kept between calls.
 //
-// Sources: Radford et al. 2019, sec. 2.3; gated cross-attention: Alayrac et al. 2022 (Flamingo), sec. 3.1.2.
+// Sources: Radford et al. 2019, sec. 2.3; gated cross-attention: Alayrac et al. 2022 (Flamingo), sec. 3.1.2;
+// rotary positions: Su et al. 2021 (RoFormer), sec. 3.2.2.
 #include "decoder_step.hpp"
 
 #include <algorithm>
@@ -47,11 +48,11 @@ void embed(const DecoderStepParams& p, float* x) {
   const Weight& table = p.token_embedding;
   for (int64_t b = 0; b < p.batch; b++) {
     const int64_t token = p.token[b] * p.embed_dim;
-    const float* position = p.position_embedding + p.lengths[b] * p.embed_dim;
+    const float* position = p.position_embedding ? p.position_embedding + p.lengths[b] * p.embed_dim : nullptr;
     for (int64_t d = 0; d < p.embed_dim; d++) {
       const float embedding = table.scale ? table.scale[p.token[b]] * static_cast<float>(static_cast<const int8_t*>(table.data)[token + d])
                                           : static_cast<const float*>(table.data)[token + d];
-      x[b * p.embed_dim + d] = embedding + position[d];
+      x[b * p.embed_dim + d] = position ? embedding + position[d] : embedding;
     }
   }
 }
@@ -83,6 +84,22 @@ void apply(const DecoderStepParams& p, const Layer& layer, const float* x, float
 // Part `part` of rows [batch][parts][heads * head_dim] as a tensor [batch, heads, 1, head_dim].
 Heads part_of(const DecoderStepParams& p, float* rows, int64_t parts, int64_t part) {
   return {rows + part * p.embed_dim, parts * p.embed_dim, p.embed_dim / p.heads, p.embed_dim};
+}
+
+// Turns queries and keys in rows [batch][query, key, value][heads * head_dim] by the angles of the new tokens' positions.
+void rotate(const DecoderStepParams& p, float* rows) {
+  const int64_t head_dim = p.embed_dim / p.heads;
+  for (int64_t b = 0; b < p.batch; b++) {
+    const float* turn = p.rotations + p.lengths[b] * head_dim;
+    float* pair = rows + b * 3 * p.embed_dim;
+    for (int64_t h = 0; h < 2 * p.heads; h++) {
+      for (int64_t d = 0; d < head_dim; d += 2, pair += 2) {
+        const float real = pair[0], imaginary = pair[1];
+        pair[0] = real * turn[d] - imaginary * turn[d + 1];
+        pair[1] = real * turn[d + 1] + imaginary * turn[d];
+      }
+    }
+  }
 }
 
 // A layer's storage [batch, heads, slots, head_dim].
@@ -127,6 +144,7 @@ void decoder_step(const DecoderStepParams& p, const Pool& pool) {
     const DecoderBlock& block = p.blocks[layer];
     normalise(p, block.attention_norm, x, normed);
     apply(p, block.in, normed, projected, pool);
+    if (p.rotations) rotate(p, projected);
     const Heads key = storage_of(p, p.keys, layer), value = storage_of(p, p.values, layer);
     append(p, part_of(p, projected, 3, 1), key);
     append(p, part_of(p, projected, 3, 2), value);

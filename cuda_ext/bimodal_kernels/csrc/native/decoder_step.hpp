@@ -41,7 +41,8 @@ struct DecoderStepParams {
   const int64_t* token;              // [batch]
   const int64_t* lengths;            // [batch]: tokens so far, and so the new one's position and slot
   Weight token_embedding;            // the head, too
-  const float* position_embedding;
+  const float* position_embedding;   // [positions, embed_dim]; null: rotations
+  const float* rotations;            // [positions, head_dim / 2, cosine and sine]; null: position_embedding
   std::vector<DecoderBlock> blocks;
   Norm final_norm;
   float *keys, *values;              // [layer, batch, heads, slots, head_dim], dense; the new token's are written
