@@ -16,6 +16,7 @@ from bimodal.sound import SoundReader, num_frames
 from bimodal.tags import tags_of, words_of
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Batch, Example
+from bimodal.word_features import FeatureTensors, Lexicon, WordFeatures
 
 NO_LOSS = -100
 """Target of a position without a loss (torch's default ignore_index)."""
@@ -34,6 +35,8 @@ class Encoded:
     """For tagging: position of each word's first token, where its tag is read."""
     tags: tuple[int, ...] = ()
     """For tagging: index of each word's tag."""
+    features: tuple[WordFeatures, ...] = ()
+    """For tagging with a lexicon: what is told of each word beside its tokens."""
 
     @property
     def target_length(self) -> int:
@@ -59,6 +62,8 @@ class Collator:
     """None for a contestant that hears nothing."""
     tag_names: tuple[str, ...] = ()
     """For tagging: the tags there are; none where text is generated."""
+    lexicon: Lexicon | None = None
+    """For tagging: where words are told of beside their tokens."""
 
     @staticmethod
     def create(
@@ -67,11 +72,12 @@ class Collator:
         config: ModelConfig,
         modalities: Sequence[Modality],
         tag_names: tuple[str, ...] = (),
+        lexicon: Lexicon | None = None,
     ) -> Collator:
         """A collator that gives a contestant the text and the given modalities, and nothing else."""
         pictures = PictureReader(config.image.image_size) if "image" in modalities else None
         sounds = SoundReader(config.audio) if "audio" in modalities else None
-        return Collator(tokenizer, prompt, config.max_positions, pictures, sounds, tag_names)
+        return Collator(tokenizer, prompt, config.max_positions, pictures, sounds, tag_names, lexicon)
 
     def encode(self, example: Example) -> Encoded:
         """Token ids of an example.
@@ -104,6 +110,7 @@ class Collator:
             len(tokens),
             word_starts=tuple(start + 1 for start in starts),
             tags=tuple(index_of[name] for name in names),
+            features=() if self.lexicon is None else self.lexicon.features(words),
         )
 
     def _check_length(self, example: Example, needed: int) -> None:
@@ -149,7 +156,26 @@ class Collator:
         tokens = torch.full((len(rows), int(lengths.max())), self.tokenizer.pad)
         for index, row in enumerate(rows):
             tokens[index, : row.prompt_length] = torch.tensor(row.tokens[: row.prompt_length])
-        return self._perceived(rows, Batch(tokens, torch.full_like(tokens, NO_LOSS), lengths))
+        batch = Batch(tokens, torch.full_like(tokens, NO_LOSS), lengths, features=self._features(rows, tokens.shape[1]))
+        return self._perceived(rows, batch)
+
+    def _features(self, rows: Sequence[Encoded], width: int) -> FeatureTensors | None:
+        """What is told of words, at their first tokens."""
+        if self.lexicon is None:
+            return None
+        words = [word for row in rows for word in row.features]
+        at_row = torch.tensor([index for index, row in enumerate(rows) for _ in row.features])
+        at_position = torch.tensor([start for row in rows for start in row.word_starts])
+
+        def placed(values: Sequence[Sequence[int]]) -> Tensor:
+            found = torch.tensor(values)
+            return found.new_zeros(len(rows), width, found.shape[1]).index_put((at_row, at_position), found)
+
+        return FeatureTensors(
+            placed([word.words for word in words]),
+            placed([word.shapes for word in words]),
+            placed([word.affixes for word in words]),
+        )
 
     def names_of(self, row: Encoded, indices: Sequence[int]) -> tuple[str, ...]:
         """The words' tags, from the index of a tag at every position of a row."""
@@ -199,4 +225,5 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         image_mask=move(batch.image_mask),
         audio=move(batch.audio),
         audio_mask=move(batch.audio_mask),
+        features=None if batch.features is None else FeatureTensors(*(t.to(device) for t in batch.features)),
     )

@@ -57,7 +57,7 @@ def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor
         context = model.encode(batch)
     if batch.kind == "tag":
         with part("decoder"):
-            logits = model.tag(batch.tokens, batch.lengths, context=context)[with_loss]
+            logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)[with_loss]
     else:
         with part("decoder"):
             states = model.hidden(batch.tokens, context=context)[with_loss]

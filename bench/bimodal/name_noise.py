@@ -1,6 +1,6 @@
-"""Noise for training taggers: other letters in names, other capitals in ordinary words.
+"""Noise for training taggers: other letters in names.
 
-A tagger that is to find names it never saw must not learn the ones it did see by heart, nor take a capital for a name.
+A tagger that is to find names it never saw must not learn the ones it did see by heart.
 """
 
 from __future__ import annotations
@@ -11,20 +11,18 @@ from dataclasses import replace
 
 from bimodal.collate import Encoded
 from bimodal.errors import DataError
-from bimodal.tags import OUTSIDE, entities, marked, tags_of, words_of
+from bimodal.tags import entities, marked, tags_of, words_of
 from bimodal.types import Example
 
 VOWELS, CONSONANTS = "aeiou", "bcdfghjklmnprstvwz"
 _LETTER_RATE = 0.6
 """How many letters of a chosen name are exchanged: enough for another name, few enough to sound like one."""
-_CAPITAL_RATE = 0.3
-"""How many ordinary words of a chosen sentence begin with a capital where they did not, or the other way round."""
 
 
 def with_name_noise(
     rows: Sequence[Encoded], probability: float, seed: int, encode: Callable[[Example], Encoded]
 ) -> list[Encoded]:
-    """The rows of a batch with noise in their words; tags stay, and so do rows that would outgrow the model.
+    """The rows of a batch with noise in their names; tags stay, and so do rows that would outgrow the model.
 
     Source: Dai & Adel 2020, An Analysis of Simple Data Augmentation for Named Entity Recognition, sec. 3 (mention
     replacement; there with names of the training set, here with letters, because the names of the test set are new).
@@ -36,16 +34,11 @@ def with_name_noise(
 
 
 def noisy(example: Example, probability: float, rng: random.Random) -> Example:
-    """The example with every name's letters exchanged, and its ordinary words' capitals, each with that probability."""
+    """The example with the letters of every name exchanged, each with that probability."""
     words, tags = words_of(example.text), tags_of(example)
     for entity in entities(tags):
         if rng.random() < probability:
             words[entity.start : entity.end] = [_renamed(word, rng) for word in words[entity.start : entity.end]]
-    if rng.random() < probability:
-        words = [
-            word[:1].swapcase() + word[1:] if tag == OUTSIDE and rng.random() < _CAPITAL_RATE else word
-            for word, tag in zip(words, tags, strict=True)
-        ]
     return replace(example, text=" ".join(words), target=marked(words, tags))
 
 

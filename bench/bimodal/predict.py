@@ -61,7 +61,9 @@ def tag_rows(
 ) -> list[Prediction]:
     """Give every word its likeliest tag; the text of a prediction is the sentence with its entities marked."""
     batch = to_device(collator.prompt_batch(rows), device)
-    best = model.tag(batch.tokens, batch.lengths, context=model.encode(batch)).argmax(-1).tolist()  # [batch, position]
+    context = model.encode(batch)
+    logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)
+    best = logits.argmax(-1).tolist()  # [batch, position]
     predictions = []
     for row, indices in zip(rows, best, strict=True):
         tags = collator.names_of(row, indices)

@@ -17,9 +17,10 @@ from bimodal.errors import unknown_name
 from bimodal.optimisation import choose_precision
 from bimodal.schema import AudioEncoderConfig, ImageEncoderConfig, Modality, RunConfig, Split
 from bimodal.stand_ins import StandIns
-from bimodal.tags import tag_names
+from bimodal.tags import tag_names, words_of
 from bimodal.tokenizer import Tokenizer
 from bimodal.types import Contestant, Dataset, Example, Progress, Task
+from bimodal.word_features import Lexicon
 from bimodal_kernels import KernelChoice, choose_backend
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Inputs:
     """What a reader must know of the modalities perceived (see `InputsSeen`)."""
     tag_names: tuple[str, ...] = ()
     """The tags there are, in all splits; none where text is generated."""
+    lexicon: Lexicon | None = None
+    """For tagging with `model.word_features`: what the training split says about words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def inputs_of(
         tokenizer=words or _tokenizer(config, task, splits["train"]),
         conditions=(speech.condition,) if speech is not None and "audio" in usable else (),
         tag_names=_tag_names(task, dataset),
+        lexicon=_lexicon(config, task, splits["train"]),
     )
 
 
@@ -106,6 +110,7 @@ def build(
         kernel=kernel.name,
         modalities=inputs.modalities,
         num_tags=len(inputs.tag_names),
+        **({} if inputs.lexicon is None else {"features": inputs.lexicon.sizes}),
     ).to(device)
     if trained is not None:
         module.load_state_dict(trained)
@@ -114,7 +119,9 @@ def build(
             raise unknown_name(f"variant of {spec.name}", config.variant.name, spec.variants)
         spec.variants[config.variant.name](module)
     model = cast(Contestant, module)
-    collator = Collator.create(inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities, inputs.tag_names)
+    collator = Collator.create(
+        inputs.tokenizer, inputs.task.prompt, model.config, inputs.modalities, inputs.tag_names, inputs.lexicon
+    )
     return Built(model, module, collator, kernel)
 
 
@@ -167,6 +174,12 @@ def _tokenizer(config: RunConfig, task: Task, train: Sequence[Example]) -> Token
     if task.kind == "generate":
         texts = [text for pair in zip(texts, (example.target for example in train), strict=True) for text in pair]
     return tokenizer.train_tokenizer(texts, config.tokenizer.vocab_size)
+
+
+def _lexicon(config: RunConfig, task: Task, train: Sequence[Example]) -> Lexicon | None:
+    if task.kind != "tag" or not config.model.word_features:
+        return None
+    return Lexicon.of(words_of(task.prompt(example)) for example in train)
 
 
 def _tag_names(task: Task, dataset: Dataset) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from bimodal.schema import DataConfig, DatasetRecord, Metric, Modality, ModelCon
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from bimodal.word_features import FeatureTensors
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -221,6 +223,8 @@ class Batch:
     """[batch, frame] bool: the frame is sound, not padding."""
     kind: Kind = "generate"
     """What `targets` are: tokens, or tags."""
+    features: FeatureTensors | None = None
+    """For tagging with `model.word_features`: what is told of words beside their tokens."""
 
 
 @runtime_checkable
@@ -262,8 +266,18 @@ class Contestant(Protocol):
         """Language-model logits [..., vocab_size] of states [..., embed_dim]."""
         ...
 
-    def tag(self, tokens: Tensor, lengths: Tensor, *, context: Context | None = None) -> Tensor:
-        """Tag logits [batch, position, num_tags] of right-padded tokens; every token sees the whole text."""
+    def tag(
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        *,
+        features: FeatureTensors | None = None,
+        context: Context | None = None,
+    ) -> Tensor:
+        """Tag logits [batch, position, num_tags] of right-padded tokens; every token sees the whole text.
+
+        `features` are for a model built with `features`, and only for such.
+        """
         ...
 
     def prefill(
@@ -290,12 +304,13 @@ class ModelSpec:
     """What it can use beyond text."""
     paper: str
     build: Callable[..., nn.Module]
-    """`build(config: ModelConfig, *, vocab_size: int, kernel: str, modalities: tuple[Modality, ...], num_tags: int)`.
+    """`build(config: ModelConfig, *, vocab_size: int, kernel: str, modalities: tuple[Modality, ...], num_tags: int,
+    features: FeatureSizes | None)`.
 
     `modalities` are those the data has; a model builds encoders only for what it can use *and* the data has.
     Weights come from torch's global generator (or from `config.init`); decoder weights are drawn first, so that two
     contestants built after the same `torch.manual_seed` start from the same decoder. With `num_tags` it gets a tagging
-    head.
+    head; with `features` (given where `config.word_features` asks for them) one that reads those, too.
     """
     variants: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
     """How a trained model becomes a variant of itself (`bench list variants`), in place; by name, for those it has."""

@@ -16,6 +16,7 @@ from bimodal.errors import UsageError
 from bimodal.parts import part
 from bimodal.schema import Modality, ModelConfig
 from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
+from bimodal.word_features import FeatureSizes, FeatureTensors
 from bimodal_models.blocks import int8
 from bimodal_models.blocks.attention import Filled, Store
 from bimodal_models.blocks.cache import KeyValueCache
@@ -25,6 +26,7 @@ from bimodal_models.blocks.dropout import Dropout
 from bimodal_models.blocks.int8 import Int8Embedding, Int8Linear
 from bimodal_models.blocks.rotary import rotation_table
 from bimodal_models.blocks.transformer import Block, BlockConfig, init_gpt2
+from bimodal_models.blocks.word_tagger import WordTagger
 from bimodal_models.pretrained import gpt2
 from bimodal_models.pretrained.checkpoint import open_checkpoint
 
@@ -42,6 +44,7 @@ class GPT(nn.Module):
         vocab_size: number of tokens.
         kernel: backend of `bimodal_kernels.attention`.
         num_tags: size of the tagging head; 0 is none.
+        features: what the tagging head reads of words beside their states; None is nothing.
 
     Raises:
         UsageError: heads of these numbers do not fit.
@@ -52,7 +55,15 @@ class GPT(nn.Module):
     rotations: Tensor | None
     """By position, for rotary positions; None for learned ones."""
 
-    def __init__(self, config: ModelConfig, *, vocab_size: int, kernel: str, num_tags: int = 0) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        vocab_size: int,
+        kernel: str,
+        num_tags: int = 0,
+        features: FeatureSizes | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
@@ -80,7 +91,12 @@ class GPT(nn.Module):
             for projection in (block_module.attention.out_proj, block_module.mlp.down):
                 nn.init.normal_(projection.weight, std=INIT_STD / (2 * config.num_layers) ** 0.5)
         # Drawn last, so that the decoder is the same with and without it.
-        self.tag_head = nn.Linear(width, num_tags).apply(init_gpt2) if num_tags else None
+        self.tag_head: nn.Linear | WordTagger | None = None
+        if num_tags and features is not None:
+            self.tag_head = WordTagger(width, num_tags, features)
+        elif num_tags:
+            self.tag_head = nn.Linear(width, num_tags)
+            self.tag_head.apply(init_gpt2)
 
     def encode(self, batch: Batch) -> None:
         """None: this contestant only reads."""
@@ -109,12 +125,14 @@ class GPT(nn.Module):
         tokens: Int[Tensor, "batch position"],
         lengths: Int[Tensor, "batch"],
         *,
+        features: FeatureTensors | None = None,
         context: Context | None = None,
     ) -> Float[Tensor, "batch position num_tags"]:
         """Tag logits of right-padded tokens; every token sees the whole text (bidirectional attention).
 
         Raises:
-            ValueError: built without a tagging head, or as for `hidden`.
+            ValueError: built without a tagging head, features given to a head that reads none (or none to one that
+                does), or as for `hidden`.
         """
         if self.tag_head is None:
             raise ValueError("This model was built without a tagging head: build it with num_tags > 0.")
@@ -122,6 +140,12 @@ class GPT(nn.Module):
         mask = None if bool(there.all()) else there
         x, rotations = self._embed(tokens), self._rotations(tokens)
         states = self._run(x, self._readable(context), causal=False, key_padding_mask=mask, rotations=rotations)
+        if isinstance(self.tag_head, WordTagger):
+            if features is None:
+                raise ValueError("This model's tagging head reads features of words: pass those of the batch.")
+            return self.tag_head(states, features)  # type: ignore[no-any-return]
+        if features is not None:
+            raise ValueError("The tagging head reads no features of words: build the model with `features`.")
         return self.tag_head(states)  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -263,6 +287,7 @@ def build(
     kernel: str,
     modalities: tuple[Modality, ...] = (),
     num_tags: int = 0,
+    features: FeatureSizes | None = None,
 ) -> GPT:
     """A GPT with fresh weights, or those of `config.init`; `modalities` are not for it.
 
@@ -278,10 +303,10 @@ def build(
             "learned positions. Leave out one of the two."
         )
     if config.init is None:
-        return GPT(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags)
+        return GPT(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags, features=features)
     checkpoint = open_checkpoint(config.init, model_type=gpt2.MODEL_TYPE)
     config = gpt2.architecture(checkpoint, config, vocab_size=vocab_size)
-    model = GPT(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags)
+    model = GPT(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags, features=features)
     gpt2.load(model, checkpoint, num_layers=config.num_layers)
     return model
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bimodal.errors import UsageError
 from bimodal.schema import Modality, ModelConfig
 from bimodal.types import Batch, Cache, Contestant, Context, ModelSpec
+from bimodal.word_features import FeatureSizes, FeatureTensors
 from bimodal_models import gpt
 from bimodal_models.blocks.audio_encoder import AudioEncoder
 from bimodal_models.blocks.context import FusedContext
@@ -108,10 +109,11 @@ class Multimodal(nn.Module):
         tokens: Int[Tensor, "batch position"],
         lengths: Int[Tensor, "batch"],
         *,
+        features: FeatureTensors | None = None,
         context: Context | None = None,
     ) -> Float[Tensor, "batch position num_tags"]:
         """Tag logits; see `GPT.tag`."""
-        return self.decoder.tag(tokens, lengths, context=context)
+        return self.decoder.tag(tokens, lengths, features=features, context=context)
 
     def prefill(
         self,
@@ -170,6 +172,7 @@ def build(
     kernel: str,
     modalities: tuple[Modality, ...],
     num_tags: int = 0,
+    features: FeatureSizes | None = None,
 ) -> Multimodal:
     """A multimodal model with encoders for `modalities`; weights fresh, or those of the `init` settings.
 
@@ -177,7 +180,7 @@ def build(
         CheckpointError: a checkpoint cannot be loaded.
         UsageError: the numbers do not fit together, or the checkpoint has another vocabulary.
     """
-    decoder = gpt.build(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags)
+    decoder = gpt.build(config, vocab_size=vocab_size, kernel=kernel, num_tags=num_tags, features=features)
     image_config, audio_config = config.image, config.audio
     image_encoder = audio_encoder = None
     if "image" in modalities:

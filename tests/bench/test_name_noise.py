@@ -37,12 +37,9 @@ def test_names_get_other_letters_of_the_same_kind_and_case() -> None:
     assert len({example.text.split()[1] for example in drawn(1.0)}) > 390
 
 
-def test_ordinary_words_change_their_first_letters_case_and_nothing_else() -> None:
+def test_ordinary_words_stay() -> None:
     texts = [example.text.split() for example in drawn(1.0)]
-    assert {words[0] for words in texts} == {"Then", "then"}
-    assert {words[4] for words in texts} == {"went", "Went"}
-    assert {words[6] for words in texts} == {"."}
-    assert 0.25 < sum(words[4] == "Went" for words in texts) / len(texts) < 0.35
+    assert {(words[0], *words[4:]) for words in texts} == {("Then", "went", "home", ".")}
 
 
 def test_tags_stay_and_the_target_marks_the_new_words() -> None:

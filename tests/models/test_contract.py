@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 import bimodal_models
 from bimodal.types import Cache, Context
+from bimodal.word_features import FeatureSizes, FeatureTensors
 from bimodal_kernels import loader
 
 SPECS = {
@@ -304,6 +305,40 @@ def test_the_tagging_head_leaves_the_rest_of_the_weights_as_they_are_without_it(
     plain, tagging = build(modalities=()).state_dict(), build(modalities=(), num_tags=5).state_dict()
     assert plain.keys() < tagging.keys()
     assert all(torch.equal(plain[name], tagging[name]) for name in plain)
+
+
+SIZES = FeatureSizes(window=3, words=9, shapes=5, affixes=4, unknown_word=1)
+FEATURES = FeatureTensors(*(torch.ones(4, 7, count, dtype=torch.long) for count in (3, 3, 6)))
+
+
+def test_a_tagging_head_with_features_reads_them_and_the_whole_text(spec, build, make):
+    model, batch = make.shaken(build(num_tags=5, features=SIZES)), make.batch(spec.modalities)
+    context = model.encode(batch)
+    tags = model.tag(batch.tokens, batch.lengths, features=FEATURES, context=context)
+    assert tags.shape == (4, 7, 5)
+    words = FEATURES.words.clone()
+    words[0, 1] = 2
+    told = model.tag(batch.tokens, batch.lengths, features=FEATURES._replace(words=words), context=context)
+    assert (told != tags).any(-1).nonzero().tolist() == [[0, 1]]
+    tokens = batch.tokens.clone()
+    tokens[0, 2] = (tokens[0, 2] + 1) % model.vocab_size
+    changed = model.tag(tokens, batch.lengths, features=FEATURES, context=context)
+    assert not torch.isclose(tags[0, 0], changed[0, 0]).all()
+
+
+def test_features_change_the_head_and_no_other_weight(spec, build):
+    plain, told = build(num_tags=5).state_dict(), build(num_tags=5, features=SIZES).state_dict()
+    rest = [name for name in plain if "tag_head" not in name]
+    assert rest == [name for name in told if "tag_head" not in name]
+    decoder = [name for name in rest if name in build(modalities=()).state_dict()]
+    assert all(torch.equal(plain[name], told[name]) for name in decoder)
+
+
+@pytest.mark.parametrize(("built", "given"), [(SIZES, None), (None, FEATURES)])
+def test_features_are_for_a_head_that_reads_them_and_for_no_other(build, make, built, given):
+    model, batch = build(num_tags=5, features=built), make.batch(())
+    with pytest.raises(ValueError, match="features"):
+        model.tag(batch.tokens, batch.lengths, features=given)
 
 
 def test_tagging_without_a_head_is_refused(build):

@@ -86,7 +86,8 @@ def answer(
         context = model.encode(batch)
         encoded = now()
     if collator.tag_names:
-        best = model.tag(batch.tokens, batch.lengths, context=context)[0].argmax(-1).tolist()
+        logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)
+        best = logits[0].argmax(-1).tolist()
         prefilled = decoded = now()
         tags = collator.names_of(read, best)
         text, count = marked(words_of(collator.prompt(row.example)), tags), len(tags)

@@ -144,6 +144,9 @@ class ModelConfig(Record):
     layer_norm_eps: PositiveFloat = 1e-5
     init: str | None = None
     """Hugging Face hub id or local folder of a GPT-2; its architecture then replaces the numbers above."""
+    word_features: bool = False
+    """For tagging: read, beside the decoder's states, which words stand around, how they are written, and affixes, all
+    known from training (`bimodal.word_features`); for taggers that start from nothing."""
     cross_layers: tuple[NonNegativeInt, ...] | None = None
     """Decoder blocks that get a gated cross-attention layer (multimodal only); null is all of them."""
     image: ImageEncoderConfig = ImageEncoderConfig()
@@ -192,8 +195,8 @@ class TrainConfig(Record):
     modality_dropout: Fraction = 0.0
     """How often a training example loses its picture, and how often its sound, so that a model learns to do without."""
     name_noise: Fraction = 0.0
-    """For tagging: how often a name in training gets other letters, and how often a sentence's ordinary words get or
-    lose capitals, so that a model learns to find names it never saw (`bimodal.name_noise`)."""
+    """For tagging: how often a name in training gets other letters, so that a model learns to find names it never saw
+    (`bimodal.name_noise`)."""
 
 
 class DecodeConfig(Record):

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 
 from bimodal.tags import BEGIN, INSIDE, OUTSIDE
-from bimodal_tasks.wesnoth.words import begins_sentence, split_words
+from bimodal.word_features import begins_sentence
+from bimodal_tasks.wesnoth.words import split_words
 
 TYPES = ("PER", "LOC", "GRP", "MISC")
 NO_NAME = "-"

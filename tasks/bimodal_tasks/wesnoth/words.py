@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 _WORD = re.compile(
     r"""
@@ -14,15 +13,8 @@ _WORD = re.compile(
     """,
     re.VERBOSE,
 )
-_OPENS = frozenset('.!?…:—–("“‘')
-"""What may stand before a word that is written with a capital because a sentence begins."""
 
 
 def split_words(text: str) -> tuple[str, ...]:
     """The words and punctuation marks of a text, without white space."""
     return tuple(_WORD.findall(text))
-
-
-def begins_sentence(words: Sequence[str], at: int) -> bool:
-    """Whether a capital at this place may mean the beginning of a sentence, and nothing else."""
-    return at == 0 or words[at - 1][-1] in _OPENS
