@@ -127,7 +127,7 @@ def test_a_preset_may_have_settings_for_one_task_and_data_set_alone(tmp_path: Pa
 
 def test_small_has_settings_of_its_own_for_replies_of_wesnoth_for_every_contestant() -> None:
     for cell in plan(Request("dialogue", dataset="wesnoth", preset="small")):
-        assert (cell.train.prompt_loss, cell.train.epochs, cell.model.dropout) == (True, 8, 0.2)
+        assert (cell.train.prompt_loss, cell.train.epochs, cell.model.positions) == (True, 10, "rotary")
         assert cell.train.batch_size == 16  # what the preset says for all
 
 
