@@ -8,6 +8,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
 
 from bimodal.errors import CheckpointError, UsageError
 from bimodal.schema import ModelConfig
+from bimodal.word_features import FeatureSizes
 from bimodal_models import gpt, multimodal
 
 NUMBERS = {
@@ -102,6 +103,13 @@ def test_decoder_of_the_multimodal_model_loads_the_same_weights(saved):
 
 def test_a_tagging_head_stays_as_drawn(saved):
     assert ours(saved, num_tags=3).tag_head.weight.shape == (3, 12)
+
+
+def test_so_does_one_that_reads_features_of_words(saved):
+    sizes = FeatureSizes(window=3, words=9, shapes=5, affixes=4, unknown_word=1)
+    model = ours(saved, num_tags=3, features=sizes)
+    assert model.tag_head.out.weight.shape[0] == 3
+    assert torch.equal(model.hidden(torch.arange(11)[None]), ours(saved).hidden(torch.arange(11)[None]))
 
 
 def weights(model) -> dict[str, torch.Tensor]:
