@@ -13,7 +13,7 @@ from bimodal_reports.costs import cost_ratios
 from bimodal_reports.differences import difference
 from bimodal_reports.paces import overhead_of, paces_of
 from bimodal_reports.scored import ScoredCell, comparable_metrics
-from bimodal_reports.verdicts import outcome_of, probe_sentence, sentence, subject
+from bimodal_reports.verdicts import deranged_of, outcome_of, probe_sentence, sentence, subject
 
 
 def compare_pair(
@@ -65,15 +65,16 @@ def compare_pair(
     # Who scores nothing has nothing to lose: such a drop of 0 says nothing about the input.
     mine = [drop for drop in drops if drop.contestant == contestant.name and drop.metric == task.primary_metric]
     decisive = [drop for drop in mine if drop.true_value > 0]
-    deranged = next((drop for drop in decisive if drop.probe == "deranged"), None)
+    deranged = deranged_of(contestant.name, task.primary_metric, drops)
+    outcome = outcome_of(primary, task.margin)
     verdict = Verdict(
-        outcome=outcome_of(primary, task.margin),
+        outcome=outcome,
         metric=task.primary_metric,
         margin=task.margin,
         p_holm=primary.p_value,  # `compare` knows the other verdicts
         of_verdicts=1,
         sentence=sentence(
-            subject(baseline.name, contestant.name, extra),
+            subject(baseline.name, contestant.name, extra, outcome=outcome, deranged=deranged),
             primary,
             task.margin,
             costs,

@@ -50,9 +50,21 @@ def at_floor(difference: Difference) -> bool:
     return difference.higher_is_better and difference.baseline_value == difference.contestant_value == 0.0
 
 
-def subject(baseline: str, contestant: str, extra: Sequence[Modality]) -> str:
-    """What is judged: `seeing the picture`, or `m2 instead of m1` where nothing more is perceived."""
-    return perceiving(extra) or f"using {contestant} instead of {baseline}"
+def subject(
+    baseline: str, contestant: str, extra: Sequence[Modality], *, outcome: Outcome, deranged: ProbeDrop | None = None
+) -> str:
+    """What is judged: `seeing the picture`, or `m2 instead of m1` where nothing more is perceived.
+
+    A gain or a loss is not put down to a picture that, as the probe found, the contestant does not miss.
+    """
+    missed = deranged is None or uses_its_input(deranged) or outcome in {"equivalent", "inconclusive"}
+    return perceiving(extra if missed else ()) or f"using {contestant} instead of {baseline}"
+
+
+def deranged_of(contestant: str, metric: str, drops: Sequence[ProbeDrop]) -> ProbeDrop | None:
+    """What a contestant loses with inputs dealt out anew; None if not probed, or if it scores nothing to lose."""
+    mine = (drop for drop in drops if (drop.contestant, drop.metric, drop.probe) == (contestant, metric, "deranged"))
+    return next((drop for drop in mine if drop.true_value > 0), None)
 
 
 def headline(what: str, difference: Difference, outcome: Outcome) -> str:

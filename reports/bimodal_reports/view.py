@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bimodal.metrics import CORPUS_METRICS
-from bimodal.schema import CellResult, Difference, Manifest, Pair, TaskComparison
+from bimodal.schema import CellResult, Difference, Manifest, Pair, ProbeDrop, TaskComparison
 from bimodal_reports.costs import COST_LABELS, LATENCY, PARAMETERS, TRAIN_TIME
 from bimodal_reports.fairness import fairness_table
 from bimodal_reports.pairs import modalities_seen
 from bimodal_reports.scores import score_table
 from bimodal_reports.settings import flattened
 from bimodal_reports.tables import Table, cost_table
-from bimodal_reports.verdicts import OUTCOME_LABELS, headline, pair_notes, subject
+from bimodal_reports.verdicts import OUTCOME_LABELS, deranged_of, headline, pair_notes, subject
 from bimodal_reports.wording import (
     amount,
     interval,
@@ -156,7 +156,7 @@ def task_view(
         dataset=task.dataset,
         licence_href=safe_href(task.dataset.licence_url),
         contestants=tuple(colors.items()),
-        verdicts=tuple(_verdict(pair, by_key, colors) for pair in task.pairs),
+        verdicts=tuple(_verdict(pair, task.probes, by_key, colors) for pair in task.pairs),
         lead=_lead(task, complete),
         scores=score_table(complete, task.pairs, colors, task.task.primary_metric),
         costs=cost_table(complete, task.pairs, colors),
@@ -173,16 +173,23 @@ def primary_difference(pair: Pair) -> Difference:
     return next(found for found in pair.differences if found.metric == pair.verdict.metric)
 
 
-def _verdict(pair: Pair, by_key: Mapping[tuple[str, int], CellResult], colors: Mapping[str, str]) -> VerdictView:
+def _verdict(
+    pair: Pair,
+    probes: Sequence[ProbeDrop],
+    by_key: Mapping[tuple[str, int], CellResult],
+    colors: Mapping[str, str],
+) -> VerdictView:
     found = primary_difference(pair)
     baseline, contestant = (by_key[name, pair.seeds[0]] for name in (pair.baseline, pair.contestant))
     extra = [m for m in modalities_seen(contestant) if m not in modalities_seen(baseline)]
+    deranged = deranged_of(pair.contestant, found.metric, probes)
+    what = subject(pair.baseline, pair.contestant, extra, outcome=pair.verdict.outcome, deranged=deranged)
     label = metric_label(found.metric)
     values = ((pair.contestant, found.contestant_value), (pair.baseline, found.baseline_value))
     return VerdictView(
         outcome=pair.verdict.outcome,
         outcome_label=OUTCOME_LABELS[pair.verdict.outcome],
-        headline=headline(subject(pair.baseline, pair.contestant, extra), found, pair.verdict.outcome),
+        headline=headline(what, found, pair.verdict.outcome),
         metric=label,
         scores=tuple(ScoreLine(name, colors[name], number(value, found.unit)) for name, value in values),
         basis=f"{found.examples:,} test examples, {seeds_label(pair.seeds)}",

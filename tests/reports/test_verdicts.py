@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bimodal.schema import CostRatio, ProbeDrop, Variance
-from bimodal_reports.verdicts import cost_clause, outcome_of, probe_sentence, sentence, subject
+from bimodal_reports.verdicts import cost_clause, deranged_of, outcome_of, probe_sentence, sentence, subject
 
 from .factories import make_difference, make_seeds
 
@@ -128,7 +128,29 @@ def test_cost_clause_is_empty_without_costs() -> None:
     ],
 )
 def test_subject(extra: tuple[Any, ...], words: str) -> None:
-    assert subject("a", "b", extra) == words
+    assert subject("a", "b", extra, outcome="better") == words
+
+
+@pytest.mark.parametrize(
+    ("outcome", "drop_ci95", "words"),
+    [
+        ("better", (49.0, 57.2), "seeing the picture"),
+        ("better", (-0.3, 0.5), "using b instead of a"),
+        ("worse", (-6.0, -2.0), "using b instead of a"),
+        ("equivalent", (-0.3, 0.5), "seeing the picture"),
+    ],
+)
+def test_a_picture_that_nobody_misses_is_given_no_credit(outcome: Any, drop_ci95: Any, words: str) -> None:
+    assert subject("a", "b", ("image",), outcome=outcome, deranged=drop(1.0, drop_ci95)) == words
+
+
+def test_the_probe_that_counts_is_the_contestants_own_on_the_metric() -> None:
+    found = drop(1.0, (0.0, 2.0))
+    others = [
+        found.model_copy(update=change) for change in ({"probe": "blank"}, {"metric": "chrf"}, {"true_value": 0.0})
+    ]
+    assert deranged_of(found.contestant, found.metric, [*others, found]) == found
+    assert deranged_of("somebody else", found.metric, [found]) is None
 
 
 def test_a_drop_above_zero_shows_that_the_input_is_used() -> None:
