@@ -13,7 +13,7 @@ from torch.nn import functional
 from bimodal.collate import NO_LOSS, Collator, Encoded, to_device
 from bimodal.cross_entropy import summed_cross_entropy
 from bimodal.parts import part
-from bimodal.types import Batch, Contestant
+from bimodal.types import Batch, Contestant, Context
 
 
 def summed_loss(
@@ -50,6 +50,13 @@ def bits_per_unit(
     return bits / sum(len(row.tags) or len(row.example.target.encode()) for row in rows)
 
 
+def tag_logits(model: Contestant, batch: Batch, context: Context | None) -> Tensor:
+    """Tag logits [batch, position, num_tags]; a model that reads no features of words need not know of them."""
+    if batch.features is None:
+        return model.tag(batch.tokens, batch.lengths, context=context)
+    return model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)
+
+
 def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor]:
     """Logits [target, vocab_size or num_tags] and targets [target], made only where there is a loss."""
     with_loss = batch.targets != NO_LOSS
@@ -57,7 +64,7 @@ def _logits_and_targets(model: Contestant, batch: Batch) -> tuple[Tensor, Tensor
         context = model.encode(batch)
     if batch.kind == "tag":
         with part("decoder"):
-            logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)[with_loss]
+            logits = tag_logits(model, batch, context)[with_loss]
     else:
         with part("decoder"):
             states = model.hidden(batch.tokens, context=context)[with_loss]

@@ -12,7 +12,7 @@ from torch import nn
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.environment import derive_seed
 from bimodal.generate import generate
-from bimodal.likelihood import target_bits
+from bimodal.likelihood import tag_logits, target_bits
 from bimodal.schema import DecodeConfig
 from bimodal.tags import marked, words_of
 from bimodal.types import Contestant, Prediction, Progress
@@ -61,9 +61,7 @@ def tag_rows(
 ) -> list[Prediction]:
     """Give every word its likeliest tag; the text of a prediction is the sentence with its entities marked."""
     batch = to_device(collator.prompt_batch(rows), device)
-    context = model.encode(batch)
-    logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)
-    best = logits.argmax(-1).tolist()  # [batch, position]
+    best = tag_logits(model, batch, model.encode(batch)).argmax(-1).tolist()  # [batch, position]
     predictions = []
     for row, indices in zip(rows, best, strict=True):
         tags = collator.names_of(row, indices)

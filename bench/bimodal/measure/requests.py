@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from bimodal.collate import Collator, Encoded, to_device
 from bimodal.generate import generate
+from bimodal.likelihood import tag_logits
 from bimodal.predict import generate_tokens, tag_rows
 from bimodal.schema import DecodeConfig
 from bimodal.tags import marked, words_of
@@ -86,8 +87,7 @@ def answer(
         context = model.encode(batch)
         encoded = now()
     if collator.tag_names:
-        logits = model.tag(batch.tokens, batch.lengths, features=batch.features, context=context)
-        best = logits[0].argmax(-1).tolist()
+        best = tag_logits(model, batch, context)[0].argmax(-1).tolist()
         prefilled = decoded = now()
         tags = collator.names_of(read, best)
         text, count = marked(words_of(collator.prompt(row.example)), tags), len(tags)
