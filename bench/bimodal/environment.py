@@ -23,6 +23,8 @@ from bimodal.provenance import (
 if TYPE_CHECKING:
     import torch
 
+_INDUCTOR_SWITCH = "TORCHINDUCTOR_DETERMINISTIC"
+
 __all__ = [
     "code_fingerprint",
     "derive_seed",
@@ -72,7 +74,10 @@ def make_deterministic() -> dict[str, Any]:
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             raise RuntimeError(f"CUDA was in use before make_deterministic(); {CUBLAS_WORKSPACE} comes too late.")
         os.environ[CUBLAS_WORKSPACE] = ":4096:8"
-    torch.use_deterministic_algorithms(True)
+    # What torch.use_deterministic_algorithms(True) does, but that imports torch's compiler (0.7 s of every process) to
+    # set its switch. Nothing here compiles; the compiler of a model that does finds the switch in the environment.
+    os.environ[_INDUCTOR_SWITCH] = "1"
+    torch.set_deterministic_debug_mode("error")
     # Filling every new tensor with NaN finds reads of uninitialised memory, but it would be in every timing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False  # trying out algorithms picks another one each time

@@ -52,6 +52,9 @@ def run_cell(config: RunConfig, files: store.CellDirectory, progress: Progress) 
     threads = environment.pin_threads(config.threads)
     determinism = environment.make_deterministic()
     device = environment.resolve_device(config.device)
+    if config.variant is None:
+        # Torch's optimisers and flop counter import its compiler when first used, and its memory is not the training's.
+        import torch._dynamo  # noqa: F401
 
     shared = training_of(config, files) if config.variant is not None else None
     inputs = inputs_of(config, progress, stand_ins=files.stand_ins, words=shared.words if shared else None)

@@ -61,6 +61,19 @@ def test_determinism_is_on_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None
     }
 
 
+def test_who_is_measured_imports_neither_a_compiler_nor_statistics() -> None:
+    check = """
+import sys
+from bimodal import environment, registry
+import bimodal.measure.worker
+environment.make_deterministic()
+registry.load_task("captioning")
+print([name for name in ("torch._dynamo", "torch._inductor", "scipy.special") if name in sys.modules])
+"""
+    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
 @pytest.mark.usefixtures("restored")
 def test_the_users_workspace_setting_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")

@@ -3,12 +3,18 @@
 import gc
 import weakref
 
-from bimodal.garbage import present_objects_left_alone
+from bimodal.garbage import nothing_collected, present_objects_left_alone
 
 
 class Cycle:
     def __init__(self) -> None:
         self.me = self
+
+
+def test_the_collector_does_not_look_within_the_block_and_does_afterwards() -> None:
+    with nothing_collected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_what_was_there_is_left_alone_and_looked_at_again_afterwards() -> None:

@@ -91,12 +91,14 @@ def crew(cells: Mapping[str, Path], processes: int, *, keep_open: Sequence[int] 
         yield workers
     finally:
         for worker in workers.values():
+            worker.process.terminate()  # it has nothing to tidy up
+        for worker in workers.values():
             _end(worker)
 
 
 def _started(name: str, cell: Path, keep_open: Sequence[int]) -> Worker:
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "bimodal.measure.worker", str(cell), str(writing)]
+    command = [sys.executable, "-m", "bimodal.measure", str(cell), str(writing)]
     log = cell / "cell.log"
     with log.open("ab") as written:
         process = subprocess.Popen(
@@ -112,7 +114,6 @@ def _started(name: str, cell: Path, keep_open: Sequence[int]) -> Worker:
 
 
 def _end(worker: Worker) -> None:
-    worker.process.terminate()  # it has nothing to tidy up
     if worker.process.stdin is not None:
         with suppress(BrokenPipeError):
             worker.process.stdin.close()

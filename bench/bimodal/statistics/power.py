@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import nctdtrinc, ndtri
-
 from bimodal.statistics.variance import VarianceParts, student_quantile
 
 POWER = 0.8
@@ -86,6 +84,8 @@ def _scaled(count: int, variance: float, wanted: float) -> int:
 
 def _distance(level: float, degrees_of_freedom: float | None) -> float:
     """How many standard errors the truth must lie away for a one-sided test of this level to see it with 80 % power."""
+    from scipy.special import nctdtrinc, ndtri  # here, as in `variance`
+
     if degrees_of_freedom is None or degrees_of_freedom > _AS_GOOD_AS_NORMAL:
         return float(ndtri(level) + ndtri(POWER))
     return float(nctdtrinc(degrees_of_freedom, 1.0 - POWER, student_quantile(degrees_of_freedom, level)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 JOINER = "200D"
 NO_TONE = "none"
@@ -77,6 +78,7 @@ class Combination:
     """`none` where the concept has no genders, else `person`, `man`, ...; `+` joins several."""
 
 
+@cache  # splits and names both ask for every emoji
 def parse(code_points: str) -> Combination:
     """Take one emoji apart.
 

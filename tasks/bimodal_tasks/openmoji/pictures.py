@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -113,7 +113,8 @@ def build(folder: Path, emoji: Sequence[Drawing], render: Callable[[Path], bytes
                     pixels[drawing.id] = np.asarray(picture.convert("RGB"))
             looks = lookalikes(pixels)
             rows = [Picture(id=item.id, name=item.name, look=looks[item.id], sha256=hashes[item.id]) for item in emoji]
-            store.write_json(temporary / INDEX, {"pictures": [asdict(row) for row in rows], "sha256": _seal(rows)})
+            listed = [asdict(row) for row in rows]
+            store.write_json(temporary / INDEX, {"pictures": listed, "sha256": _seal(listed)})
             temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -131,7 +132,7 @@ def load(folder: Path) -> tuple[Picture, ...]:
     try:
         content = json.loads(index.read_bytes())
         rows = tuple(Picture(**row) for row in content["pictures"])
-        intact = content["sha256"] == _seal(rows)
+        intact = content["sha256"] == _seal(content["pictures"])
     except FileNotFoundError as error:
         raise _damaged(index, "does not exist") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -149,8 +150,8 @@ def load(folder: Path) -> tuple[Picture, ...]:
     return rows
 
 
-def _seal(rows: Sequence[Picture]) -> str:
-    return hashlib.sha256(json.dumps([asdict(row) for row in rows]).encode()).hexdigest()
+def _seal(listed: Sequence[Mapping[str, str]]) -> str:
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def _damaged(path: Path, what: str) -> DataError:

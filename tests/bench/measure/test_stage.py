@@ -119,7 +119,7 @@ def test_a_failed_measurement_leaves_everything_but_the_cost_alone(run: Run, tmp
 def test_the_peak_of_a_worker_is_what_an_outside_program_measures(run: Run) -> None:
     cell = run.directory.cell(run.results[1].config)
     reading, writing = os.pipe()
-    command = [str(TIME), "-v", sys.executable, "-m", "bimodal.measure.worker", str(cell.path), str(writing)]
+    command = [str(TIME), "-v", sys.executable, "-m", "bimodal.measure", str(cell.path), str(writing)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[writing])
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as replies:
