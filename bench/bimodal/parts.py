@@ -1,6 +1,7 @@
 """Names for the parts of a step, and which of them each operator in a profile belongs to.
 
-A part is a `record_function` range, opened by `part(...)` in the harness and by hooks around a model's layers. Parts
+A part is a `record_function` range, opened by `part(...)` in the harness and in the models' blocks, and by hooks around
+larger layers: a hook on what a block is made of would keep it from running as it trains, in one native call. Parts
 nest: attention in the image encoder is ("encoders", "image encoder", "attention"). Operators of the backward pass lie
 in no range of a layer; autograd gives them the number of the forward operator whose gradient they make, and with it
 comes the part.
@@ -26,9 +27,6 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "ImageEncoder": "image encoder",
         "AudioEncoder": "audio encoder",
         "GatedCrossAttention": "cross-attention",
-        "Attention": "attention",
-        "MLP": "feed-forward",
-        "LayerNorm": "norms",
         "Embedding": "embeddings",
     }
 )

@@ -144,8 +144,8 @@ def _works(built: Built, config: RunConfig, inputs: Inputs, device: torch.device
         TRAINING: _Repeated(_training(built, config, inputs, device), f"{config.train.batch_size} examples", named)
     }
     if inputs.task.kind == "generate":
-        # Hooks keep the native decoder from doing a token in one call: it is timed without them, and with them as
-        # another way to do the same, which is dearer but tells the layers apart.
+        # Hooks on its layers keep the native decoder from doing a token in one call: it is timed without them, and with
+        # them as another way to do the same, which is dearer but tells the layers apart.
         whole = built.kernel.name == "native"
         works[DECODING] = _Repeated(
             _decoding(built, config, inputs, device), "batch 1, greedy", nullcontext if whole else named

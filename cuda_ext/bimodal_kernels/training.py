@@ -69,8 +69,12 @@ def dropout(x: Tensor, probability: float) -> Tensor:
     One number from torch's generator seeds the call: the same seed gives the same elements, on every number of threads.
     Torch's own dropout, from the same generator, drops others.
     """
-    seed = int(torch.empty((), dtype=torch.int64).random_())
-    return _Dropout.apply(x.contiguous(), probability, seed)  # type: ignore[no-any-return]
+    return _Dropout.apply(x.contiguous(), probability, dropout_seed(probability))  # type: ignore[no-any-return]
+
+
+def dropout_seed(probability: float) -> int:
+    """A seed for one call of dropout, from torch's generator; 0, and none is drawn, where nothing is dropped."""
+    return int(torch.empty((), dtype=torch.int64).random_()) if probability else 0
 
 
 class _Dropout(torch.autograd.Function):

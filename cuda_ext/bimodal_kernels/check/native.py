@@ -54,7 +54,7 @@ def check_native(library: Path, *, stop_early: bool = False) -> Findings:
 def _run(library: Path, *, stop_early: bool) -> Findings:
     import torch
 
-    from bimodal_kernels import decoder, ops  # noqa: F401  (schemas first)
+    from bimodal_kernels import decoder, ops, sublayers  # noqa: F401  (schemas first)
 
     torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     torch.set_num_threads(2)
@@ -73,7 +73,7 @@ def _run(library: Path, *, stop_early: bool) -> Findings:
 
 def _all_cases(found: Findings) -> Iterator[list[str]]:
     from bimodal_kernels.cases import EDGES, tagged
-    from bimodal_kernels.check import decoder
+    from bimodal_kernels.check import decoder, sublayers
 
     for dtype in TOLERANCE:
         for case in (*tagged("block"), *EDGES):
@@ -82,7 +82,7 @@ def _all_cases(found: Findings) -> Iterator[list[str]]:
         for case in tagged("decode"):
             found.cases += 1
             yield _check_decode(replace(case, dtype=dtype), found)
-    for check in (decoder.linear_faults, decoder.step_faults):
+    for check in (decoder.linear_faults, decoder.step_faults, sublayers.faults):
         found.cases += 1
         yield [*check()]
 

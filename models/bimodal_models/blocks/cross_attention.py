@@ -4,7 +4,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from bimodal_kernels import sublayers
 from bimodal_models.blocks.attention import Attention, KeyValue
+from bimodal_models.blocks.plain import linear_of, norm_of, untouched
+
+_PLAIN = (nn.LayerNorm, nn.Linear, nn.Linear, Attention)
 
 
 class GatedCrossAttention(nn.Module):
@@ -32,5 +36,25 @@ class GatedCrossAttention(nn.Module):
         key_padding_mask: Bool[Tensor, "batch key"] | None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """X plus what it sees in the memory, as far as the gate is open."""
+        if self._trains_plainly(x):
+            return sublayers.cross_attention(
+                x,
+                memory.key,
+                memory.value,
+                norm_of(self.norm),
+                linear_of(self.attention.query_proj),
+                self.attention.out_proj.weight,
+                self.gate,
+                key_padding_mask=key_padding_mask,
+            )
         seen = self.attention(self.norm(x), memory=memory, key_padding_mask=key_padding_mask)
         return x + self.gate.tanh() * seen  # type: ignore[no-any-return]
+
+    def _trains_plainly(self, x: Tensor) -> bool:
+        """Whether `sublayers` serves."""
+        attention = self.attention
+        if not sublayers.serves(attention.kernel, x, head_dim=x.shape[-1] // attention.num_heads):
+            return False
+        return self.gate.requires_grad and untouched(
+            (self.norm, attention.query_proj, attention.out_proj, attention), _PLAIN
+        )

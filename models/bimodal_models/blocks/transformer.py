@@ -8,10 +8,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bimodal_kernels import training
+from bimodal.parts import part
+from bimodal_kernels import sublayers, training
 from bimodal_models.blocks.attention import Attention, Filled, KeyValue, Store
 from bimodal_models.blocks.cross_attention import GatedCrossAttention
 from bimodal_models.blocks.dropout import Dropout
+from bimodal_models.blocks.plain import linear_of, norm_of, untouched
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class MLP(nn.Module):
         return type(self.up) is nn.Linear and type(self.activation) is nn.GELU
 
 
+_PLAIN = (nn.LayerNorm, nn.LayerNorm, *4 * (nn.Linear,), Attention, MLP, nn.GELU, Dropout)
+
+
 class Block(nn.Module):
     """Self-attention, cross-attention where one was attached, feed-forward: each on a normalised residual.
 
@@ -85,18 +90,57 @@ class Block(nn.Module):
         memory_mask: Bool[Tensor, "batch memory"] | None = None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """One step of the residual stream; without a memory the cross-attention is skipped."""
-        attended = self.attention(
-            self.attention_norm(x),
-            causal=causal,
-            key_padding_mask=key_padding_mask,
-            store=store,
-            filled=filled,
-            rotations=rotations,
-        )
-        x = x + self.dropout(attended)
+        native = self._trains_plainly(x)
+        with part("attention"):
+            if native and store is None and filled is None and rotations is None:
+                x = self._attention_sublayer(x, causal=causal, key_padding_mask=key_padding_mask)
+            else:
+                attended = self.attention(
+                    self.attention_norm(x),
+                    causal=causal,
+                    key_padding_mask=key_padding_mask,
+                    store=store,
+                    filled=filled,
+                    rotations=rotations,
+                )
+                x = x + self.dropout(attended)
         if self.cross is not None and memory is not None:
             x = self.cross(x, memory, memory_mask)
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))  # type: ignore[no-any-return]
+        with part("feed-forward"):
+            if native:
+                return self._feed_forward_sublayer(x)
+            return x + self.dropout(self.mlp(self.mlp_norm(x)))  # type: ignore[no-any-return]
+
+    def _trains_plainly(self, x: Tensor) -> bool:
+        """Whether `sublayers` serves."""
+        attention, mlp = self.attention, self.mlp
+        if not sublayers.serves(mlp.kernel, x, head_dim=x.shape[-1] // attention.num_heads):
+            return False
+        linears = (attention.in_proj, attention.out_proj, mlp.up, mlp.down)
+        modules = (self.attention_norm, self.mlp_norm, *linears, attention, mlp, mlp.activation, self.dropout)
+        return untouched(modules, _PLAIN) and all(layer.bias is not None for layer in linears)
+
+    def _attention_sublayer(self, x: Tensor, *, causal: bool, key_padding_mask: Tensor | None) -> Tensor:
+        return sublayers.self_attention(
+            x,
+            norm_of(self.attention_norm),
+            linear_of(self.attention.in_proj),
+            linear_of(self.attention.out_proj),
+            num_heads=self.attention.num_heads,
+            key_padding_mask=key_padding_mask,
+            causal=causal,
+            dropout=self.dropout.p if self.dropout.training else 0.0,
+        )
+
+    def _feed_forward_sublayer(self, x: Tensor) -> Tensor:
+        return sublayers.feed_forward(
+            x,
+            norm_of(self.mlp_norm),
+            linear_of(self.mlp.up),
+            linear_of(self.mlp.down),
+            tanh=self.mlp.activation.approximate == "tanh",
+            dropout=self.dropout.p if self.dropout.training else 0.0,
+        )
 
 
 def init_gpt2(module: nn.Module, *, std: float = 0.02) -> None:

@@ -4,7 +4,6 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
-#include <array>
 #include <optional>
 #include <tuple>
 
@@ -15,6 +14,7 @@ namespace {
 
 using bimodal::native::Heads;
 using bimodal::native::Shape;
+using bimodal::native::empty;
 using bimodal::native::Storage;
 using bimodal::native::torch_pool;
 using torch::headeronly::ScalarType;
@@ -58,17 +58,6 @@ const bool* keep_of(const std::optional<Tensor>& mask, const Shape& s) {
                       mask->scalar_type() == ScalarType::Bool && mask->is_contiguous(),
                   "Attention wants a contiguous bool key_padding_mask [batch, key].");
   return static_cast<const bool*>(mask->const_data_ptr());
-}
-
-// An uninitialised tensor on the CPU. torch::stable::empty looks its operator up by name at each call, and would need a
-// transposition on top: together 2 us more.
-template <size_t kDims>
-Tensor empty(const std::array<int64_t, kDims>& sizes, const std::array<int64_t, kDims>& strides, ScalarType type) {
-  const int32_t dtype = type == ScalarType::Float ? aoti_torch_dtype_float32() : aoti_torch_dtype_bfloat16();
-  AtenTensorHandle made;
-  STABLE_TORCH_ERROR_CODE_CHECK(
-      aoti_torch_empty_strided(kDims, sizes.data(), strides.data(), dtype, aoti_torch_device_type_cpu(), 0, &made));
-  return Tensor(made);
 }
 
 // [batch, heads, positions, head_dim] as a view of memory laid out [batch, positions, heads, head_dim]: what projections

@@ -16,13 +16,6 @@ using namespace bimodal::native;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-// The memory of a dense fp32 tensor of `size` elements.
-float* floats(const Tensor& tensor, int64_t size) {
-  STD_TORCH_CHECK(tensor.scalar_type() == ScalarType::Float && tensor.is_contiguous() && tensor.numel() == size,
-                  "The native training ops take contiguous float32 tensors whose sizes fit together.");
-  return static_cast<float*>(const_cast<void*>(tensor.const_data_ptr()));
-}
-
 BiasGeluParams gelu_of(const Tensor& x, const Tensor& bias, bool tanh) {
   const int64_t width = bias.numel();
   STD_TORCH_CHECK(width > 0 && x.dim() > 0 && x.size(x.dim() - 1) == width, "bias_gelu wants a bias as long as x's last dimension.");
@@ -57,7 +50,7 @@ Tensor dropped(const Tensor& x, double probability, int64_t seed) {
   STD_TORCH_CHECK(probability >= 0 && probability < 1, "dropout wants a probability of at least 0 and less than 1.");
   Tensor out = torch::stable::empty_like(x);
   const int64_t size = x.numel();
-  dropout({size, floats(x, size), floats(out, size), probability, static_cast<uint64_t>(seed)}, torch_pool());
+  dropout({size, floats(x, size), floats(out, size), probability, static_cast<uint64_t>(seed), nullptr}, torch_pool());
   return out;
 }
 

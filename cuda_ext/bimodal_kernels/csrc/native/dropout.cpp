@@ -39,6 +39,7 @@ BIMODAL_INLINE Pair threefry(Pair x, uint32_t low_key, uint32_t high_key) {
   return x;
 }
 
+template <bool kAdd>
 void drop(const DropoutParams& p, int64_t first, int64_t last) {
   const auto dropped = static_cast<uint32_t>(p.probability * 0x1p32);
   const Vec scale = broadcast(static_cast<float>(1 / (1 - p.probability)));
@@ -47,22 +48,38 @@ void drop(const DropoutParams& p, int64_t first, int64_t last) {
   for (int64_t i = first; i < last; i += W) {
     const Pair counter{lanes + static_cast<uint32_t>(i), Words{} + static_cast<uint32_t>(i >> 32)};
     const auto [here, there] = threefry(counter, static_cast<uint32_t>(p.seed), static_cast<uint32_t>(p.seed >> 32));
-    const auto write = [&](int64_t at, int64_t end, Words drawn) {
-      const int64_t n = std::min<int64_t>(W, end - at);
-      if (n == W) return store(p.out + at, drawn >= dropped ? load(p.x + at) * scale : Vec{});
-      if (n > 0) store_part(p.out + at, drawn >= dropped ? load_part(p.x + at, n) * scale : Vec{}, n);
+    const auto write = [&](int64_t at, Words drawn, auto n) {
+      Vec x = drawn >= dropped ? load_part(p.x + at, n) * scale : Vec{};
+      if constexpr (kAdd) x += load_part(p.add + at, n);
+      store_part(p.out + at, x, n);
     };
-    write(i, half, here);
-    write(i + half, p.size, there);
+    const auto write_up_to = [&](int64_t at, int64_t end, Words drawn) {
+      const int64_t n = std::min<int64_t>(W, end - at);
+      if (n == W) return write(at, drawn, std::integral_constant<int64_t, W>{});
+      if (n > 0) write(at, drawn, n);
+    };
+    write_up_to(i, half, here);
+    write_up_to(i + half, p.size, there);
   }
+}
+
+// What is left of it when nothing is dropped.
+void sum(const DropoutParams& p, int64_t first, int64_t last) {
+  for_vectors(last - first, [&](int64_t j, auto n) {
+    const Vec x = load_part(p.x + first + j, n);
+    store_part(p.out + first + j, p.add ? x + load_part(p.add + first + j, n) : x, n);
+  });
 }
 
 }  // namespace
 
 void dropout(const DropoutParams& p, const Pool& pool) {
-  const int64_t half = (p.size + 1) / 2;
-  deal_out((half + kCounters - 1) / kCounters, pool_for(20.0 * half, pool),
-           [&](int64_t task) { drop(p, task * kCounters, std::min(half, (task + 1) * kCounters)); });
+  const bool drops = p.probability > 0;
+  const int64_t size = drops ? (p.size + 1) / 2 : p.size;
+  deal_out((size + kCounters - 1) / kCounters, pool_for((drops ? 20.0 : 1.0) * size, pool), [&](int64_t task) {
+    const int64_t first = task * kCounters, last = std::min(size, first + kCounters);
+    !drops ? sum(p, first, last) : p.add ? drop<true>(p, first, last) : drop<false>(p, first, last);
+  });
 }
 
 }  // namespace bimodal::native

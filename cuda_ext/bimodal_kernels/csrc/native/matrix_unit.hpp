@@ -119,19 +119,26 @@ BIMODAL_INLINE void load_part(const SplitTile* tiles, int64_t tile_stride) {
 // How many times multiply_tiles calls its `meanwhile`.
 inline int64_t calls_meanwhile(int64_t steps) { return 6 * steps; }
 
-// result[16 M][16 N] = (or, if `add`, +=) left right over `steps` steps, from where the operands point. M, N <= 2.
+// What a product is added to: rows of floats, all the same one if the stride is 0; null is zero.
+struct Start {
+  const float* rows = nullptr;
+  int64_t stride = 0;
+};
+
+// result[16 M][16 N] = start + left right over `steps` steps, from where the operands point. M, N <= 2.
 //
 // The unit works on its own once it has its orders, which fill a fraction of its time: meanwhile(i), i = 0, 1, ..., is called
 // between them to do other work on the vectors. A processor does not look far enough ahead to find that by itself.
 template <int M, int N, class Meanwhile>
 BIMODAL_INLINE void multiply_tiles(float* result, int64_t stride, const SplitTile* left, int64_t left_tile, const SplitTile* right,
-                                   int64_t right_tile, int64_t steps, bool add, Meanwhile meanwhile) {
+                                   int64_t right_tile, int64_t steps, Start start, Meanwhile meanwhile) {
   const auto at = [&](int m, int n) { return result + m * kTileRows * stride + n * kTileRows; };
-  if (add) {
-    load_tile<0>(at(0, 0), stride * 4);
-    if constexpr (N > 1) load_tile<1>(at(0, 1), stride * 4);
-    if constexpr (M > 1) load_tile<2>(at(1, 0), stride * 4);
-    if constexpr (M > 1 && N > 1) load_tile<3>(at(1, 1), stride * 4);
+  if (start.rows) {
+    const auto from = [&](int m, int n) { return start.rows + m * kTileRows * start.stride + n * kTileRows; };
+    load_tile<0>(from(0, 0), start.stride * 4);
+    if constexpr (N > 1) load_tile<1>(from(0, 1), start.stride * 4);
+    if constexpr (M > 1) load_tile<2>(from(1, 0), start.stride * 4);
+    if constexpr (M > 1 && N > 1) load_tile<3>(from(1, 1), start.stride * 4);
   } else {
     zero_tile<0>(), zero_tile<1>(), zero_tile<2>(), zero_tile<3>();
   }
@@ -156,6 +163,13 @@ BIMODAL_INLINE void multiply_tiles(float* result, int64_t stride, const SplitTil
   if constexpr (N > 1) store_tile<1>(at(0, 1), stride * 4);
   if constexpr (M > 1) store_tile<2>(at(1, 0), stride * 4);
   if constexpr (M > 1 && N > 1) store_tile<3>(at(1, 1), stride * 4);
+}
+
+// result = (or, if `add`, +=) left right.
+template <int M, int N, class Meanwhile>
+BIMODAL_INLINE void multiply_tiles(float* result, int64_t stride, const SplitTile* left, int64_t left_tile, const SplitTile* right,
+                                   int64_t right_tile, int64_t steps, bool add, Meanwhile meanwhile) {
+  multiply_tiles<M, N>(result, stride, left, left_tile, right, right_tile, steps, Start{add ? result : nullptr, stride}, meanwhile);
 }
 
 #endif

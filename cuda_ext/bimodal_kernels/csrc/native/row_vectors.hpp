@@ -21,6 +21,16 @@ BIMODAL_INLINE Vec load_part(const float* p, int64_t n) {
   return x;
 }
 
+// x, lanes from n on 0.
+template <class N>
+BIMODAL_INLINE Vec first_lanes(Vec x, N n) {
+  if constexpr (std::is_same_v<N, std::integral_constant<int64_t, W>>) {
+    return x;
+  } else {
+    return lane_numbers() < broadcast(static_cast<float>(n)) ? x : Vec{};
+  }
+}
+
 BIMODAL_INLINE void store_part(float* p, Vec x, int64_t n) { std::memcpy(p, &x, n * sizeof(float)); }
 
 }  // namespace bimodal::native

@@ -29,13 +29,15 @@ struct BiasGeluParams {
 void bias_gelu_forward(const BiasGeluParams& params, const Pool& pool);
 void bias_gelu_backward(const BiasGeluParams& params, const Pool& pool);
 
-// out = x / (1 - probability) or 0, by a hash of the seed and an element's place. The same call with gradients is the backward pass.
+// out = add + (x / (1 - probability) or 0), by a hash of the seed and an element's place; out may be x or add. The same call with
+// gradients, and nothing to add, is the backward pass.
 struct DropoutParams {
   int64_t size;
   const float* x;
   float* out;
   double probability;    // of 0: at least 0, less than 1
   uint64_t seed;
+  const float* add;      // null: nothing
 };
 
 void dropout(const DropoutParams& params, const Pool& pool);
