@@ -3,7 +3,8 @@
 // Reads problems from standard input, one a line:
 //   batch heads kv_heads queries keys head_dim causal(0/1) mask(none/ragged/holes/empty) storage(float32/bfloat16) threads
 // and runs forward, backward and (for one query) decode on tensors that end where their memory ends, with outputs
-// that start as NaN. Prints a line for each result that differs from the definition, in double, by more than the bound.
+// that start as NaN; then sub-layers of its own choice. Prints a line for each result that differs from the definition, in double, by
+// more than the bound.
 // Exit status: 0 all is well, 1 something differs, 2 a line cannot be read.
 #include <cmath>
 #include <cstdio>
@@ -17,6 +18,7 @@
 
 #include "../attention.hpp"
 #include "definition.hpp"
+#include "sublayers.hpp"
 
 namespace {
 
@@ -115,6 +117,7 @@ int main() {
     }
     faults += run(p);
   }
+  for (int threads : {1, 3}) faults += sublayer_faults(thread_pool(threads));
   std::printf("%d problems\n", problems);
   return faults ? 1 : 0;
 }
