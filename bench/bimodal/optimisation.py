@@ -24,20 +24,24 @@ class ClippedAdamW(torch.optim.AdamW):
 
     def clipped_step(self, clip_norm: float) -> Tensor:
         """One step; returns the gradients' norm before clipping."""
-        pairs = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if not training.serves(self._kernel, *(p for p, _ in pairs)):
-            norm = nn.utils.clip_grad_norm_([p for p, _ in pairs], clip_norm)
+        trained, decays = [], []
+        for group in self.param_groups:
+            mine = [p for p in group["params"] if p.grad is not None]
+            trained += mine
+            decays += [group["weight_decay"]] * len(mine)
+        if not training.serves(self._kernel, *trained):
+            norm = nn.utils.clip_grad_norm_(trained, clip_norm)
             self.step()
             return norm
-        states = [self._state_of(p) for p, _ in pairs]
+        states = [self._state_of(p) for p in trained]
         return torch.tensor(
             training.clipped_adamw_(
-                [p for p, _ in pairs],
-                [cast(Tensor, p.grad).contiguous() for p, _ in pairs],
+                trained,
+                [cast(Tensor, p.grad).contiguous() for p in trained],
                 [state["exp_avg"] for state in states],
                 [state["exp_avg_sq"] for state in states],
                 [state["step"] for state in states],
-                [group["weight_decay"] for _, group in pairs],
+                decays,
                 learning_rate=self.param_groups[0]["lr"],
                 betas=self.param_groups[0]["betas"],
                 eps=self.param_groups[0]["eps"],

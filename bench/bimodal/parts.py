@@ -10,7 +10,7 @@ comes the part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 from typing import Any
 
@@ -33,14 +33,14 @@ LAYERS: Mapping[str, str] = MappingProxyType(
 """Class of a layer to the part it is; layers of other classes belong to what is around them."""
 
 
-@contextmanager
-def part(name: str) -> Iterator[None]:
+def part(name: str) -> AbstractContextManager[object]:
     """Operators in the block belong to this part; nothing happens, and little time passes, where nobody profiles."""
     if not torch._C._autograd._profiler_enabled():
-        yield
-        return
-    with torch.profiler.record_function(_PREFIX + name):
-        yield
+        return _NOTHING
+    return torch.profiler.record_function(_PREFIX + name)
+
+
+_NOTHING = nullcontext()
 
 
 @contextmanager

@@ -12,21 +12,19 @@ def untouched(modules: Sequence[nn.Module], types: tuple[type[nn.Module], ...]) 
 
     Adapters, int8 layers, hooks, and parametrisations change one of these.
     """
-    return (
-        tuple(map(type, modules)) == types
-        and not any(map(_is_watched, modules))
-        and all(p is None or p.requires_grad for module in modules for p in module._parameters.values())
-    )
+    if tuple(map(type, modules)) != types:
+        return False
+    for module in modules:  # of every block at every step: by the dictionary, which is several times as fast
+        own = module.__dict__
+        if any(map(own.__getitem__, _HOOKS)) or "forward" in own:
+            return False
+        for parameter in own["_parameters"].values():
+            if parameter is not None and not parameter.requires_grad:
+                return False
+    return True
 
 
-def _is_watched(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or "forward" in module.__dict__
-    )
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def norm_of(layer: nn.LayerNorm) -> sublayers.Norm:
