@@ -119,10 +119,10 @@ struct Grid {
   int64_t rows, columns;
 };
 
-// By rows, if they are those of examples: a thread finds in its cache what it made of them in the step before. Otherwise so that
-// threads split little: to split a square takes about as long as to multiply two.
-Grid grid_for(int64_t rows, int64_t columns, int64_t threads, bool by_rows) {
-  if (by_rows) return {std::min(rows, threads), 1};
+// By rows, if they are those of examples and enough for all: a thread finds in its cache what it made of them in the step before.
+// Otherwise so that threads split little: to split a square takes about as long as to multiply two.
+Grid grid_for(int64_t rows, int64_t columns, int64_t threads, bool of_examples) {
+  if (of_examples && rows >= 3 * threads) return {threads, 1};
   Grid best{1, 1};
   int64_t least = std::numeric_limits<int64_t>::max();
   for (int64_t r = 1; r <= std::min(rows, threads); r++) {
