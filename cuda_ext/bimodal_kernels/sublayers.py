@@ -74,6 +74,7 @@ def serves(backend: str, x: Tensor, *, head_dim: int) -> bool:
     """Whether sub-layers of x are to be done here: `native`, fp32 on the CPU, with gradients, without autocast."""
     return (
         torch.is_grad_enabled()
+        and x.numel() > 0
         and training.serves(backend, x)
         and not torch.is_autocast_enabled("cpu")
         and catalog.limit(backend, "cpu", x.dtype, head_dim) is None

@@ -107,6 +107,8 @@ CHANGES = {
     "another activation": lambda b: setattr(b.mlp, "activation", nn.ReLU()),
     "another forward": lambda b: setattr(b.mlp.up, "forward", lambda x: x.repeat(1, 1, 4)),
     "a parametrisation": lambda b: nn.utils.parametrizations.weight_norm(b.attention.in_proj),
+    "a norm without weights": lambda b: setattr(b, "mlp_norm", nn.LayerNorm(32, elementwise_affine=False)),
+    "nothing but dropout": lambda b: setattr(b.dropout, "p", 1.0),
     "no bias": lambda b: setattr(b.mlp.down, "bias", None),
 }
 
@@ -118,7 +120,7 @@ def test_a_changed_block_runs_layer_by_layer(change):
     assert not nodes(layer(x)) & NODES
 
 
-@pytest.mark.parametrize("change", ["a frozen gate", "a hook", "another norm"])
+@pytest.mark.parametrize("change", ["a frozen gate", "a hook", "another norm", "a bias", "a norm without weights"])
 def test_a_changed_cross_attention_runs_layer_by_layer(change):
     layer = block().cross
     assert layer is not None
@@ -126,6 +128,8 @@ def test_a_changed_cross_attention_runs_layer_by_layer(change):
         "a frozen gate": lambda: layer.gate.requires_grad_(False),
         "a hook": lambda: _hooked(layer.attention.query_proj),
         "another norm": lambda: setattr(layer, "norm", nn.Identity()),
+        "a bias": lambda: setattr(layer.attention, "out_proj", nn.Linear(32, 32)),
+        "a norm without weights": lambda: setattr(layer, "norm", nn.LayerNorm(32, elementwise_affine=False)),
     }[change]()
     x = drawn(2, 5, 32).requires_grad_()
     assert not nodes(layer(x, layer.attention.keys_values(x), None)) & NODES
@@ -151,6 +155,13 @@ def test_a_compiler_sees_layers(monkeypatch):
     assert sublayers.serves("native", drawn(2, 5, 32), head_dim=16)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert not sublayers.serves("native", drawn(2, 5, 32), head_dim=16)
+
+
+def test_nothing_to_do_runs_layer_by_layer():
+    layer, x, none = block().cross, drawn(2, 5, 32).requires_grad_(), drawn(2, 2, 0, 16)
+    assert layer is not None
+    torch.testing.assert_close(layer(x, KeyValue(none, none), None), x)
+    assert not sublayers.serves("native", drawn(0, 5, 32), head_dim=16)
 
 
 def test_heads_beyond_the_kernels_limits_run_layer_by_layer():

@@ -36,7 +36,7 @@ class GatedCrossAttention(nn.Module):
         key_padding_mask: Bool[Tensor, "batch key"] | None,
     ) -> Float[Tensor, "batch position embed_dim"]:
         """X plus what it sees in the memory, as far as the gate is open."""
-        if self._trains_plainly(x):
+        if self._trains_plainly(x, memory):
             return sublayers.cross_attention(
                 x,
                 memory.key,
@@ -50,11 +50,16 @@ class GatedCrossAttention(nn.Module):
         seen = self.attention(self.norm(x), memory=memory, key_padding_mask=key_padding_mask)
         return x + self.gate.tanh() * seen  # type: ignore[no-any-return]
 
-    def _trains_plainly(self, x: Tensor) -> bool:
+    def _trains_plainly(self, x: Tensor, memory: KeyValue) -> bool:
         """Whether `sublayers` serves."""
         attention = self.attention
         if not sublayers.serves(attention.kernel, x, head_dim=x.shape[-1] // attention.num_heads):
             return False
-        return self.gate.requires_grad and untouched(
-            (self.norm, attention.query_proj, attention.out_proj, attention), _PLAIN
+        biased = (self.norm, attention.query_proj)
+        return (
+            memory.key.shape[2] > 0
+            and self.gate.requires_grad
+            and untouched((*biased, attention.out_proj, attention), _PLAIN)
+            and all(layer.bias is not None for layer in biased)
+            and attention.out_proj.bias is None
         )

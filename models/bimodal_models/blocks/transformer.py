@@ -117,8 +117,12 @@ class Block(nn.Module):
         if not sublayers.serves(mlp.kernel, x, head_dim=x.shape[-1] // attention.num_heads):
             return False
         linears = (attention.in_proj, attention.out_proj, mlp.up, mlp.down)
-        modules = (self.attention_norm, self.mlp_norm, *linears, attention, mlp, mlp.activation, self.dropout)
-        return untouched(modules, _PLAIN) and all(layer.bias is not None for layer in linears)
+        biased = (self.attention_norm, self.mlp_norm, *linears)
+        return (
+            untouched((*biased, attention, mlp, mlp.activation, self.dropout), _PLAIN)
+            and all(layer.bias is not None for layer in biased)
+            and self.dropout.p < 1
+        )
 
     def _attention_sublayer(self, x: Tensor, *, causal: bool, key_padding_mask: Tensor | None) -> Tensor:
         return sublayers.self_attention(
